@@ -1,0 +1,87 @@
+"""bayesglmm: one specification of a generalized linear mixed model; every way to fit it; one honest table of what they say.
+
+Names are imported when they are first used, so that ``import bayesglmm`` costs nothing and a classical fit never
+imports PyMC.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bayesglmm.bayes.posterior import Posterior
+    from bayesglmm.bayes.store import load_posterior
+    from bayesglmm.compare import compare
+    from bayesglmm.datasets import list_datasets, load_dataset
+    from bayesglmm.errors import (
+        BayesGLMMError,
+        ConvergenceWarning,
+        DataError,
+        DataWarning,
+        FitError,
+        FormulaError,
+        NotAvailableError,
+        SamplingError,
+        SpecificationError,
+    )
+    from bayesglmm.frequentist.fit import Fit
+    from bayesglmm.model import GLMM, read_model
+    from bayesglmm.priors.prior import Prior
+    from bayesglmm.spec import ModelSpec
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "GLMM": "model",
+    "Fit": "frequentist.fit",
+    "ModelSpec": "spec",
+    "Posterior": "bayes.posterior",
+    "Prior": "priors.prior",
+    "compare": "compare",
+    "list_datasets": "datasets",
+    "load_dataset": "datasets",
+    "load_posterior": "bayes.store",
+    "read_model": "model",
+    "BayesGLMMError": "errors",
+    "ConvergenceWarning": "errors",
+    "DataError": "errors",
+    "DataWarning": "errors",
+    "FitError": "errors",
+    "FormulaError": "errors",
+    "NotAvailableError": "errors",
+    "SamplingError": "errors",
+    "SpecificationError": "errors",
+}
+
+__all__ = [
+    "GLMM",
+    "BayesGLMMError",
+    "ConvergenceWarning",
+    "DataError",
+    "DataWarning",
+    "Fit",
+    "FitError",
+    "FormulaError",
+    "ModelSpec",
+    "NotAvailableError",
+    "Posterior",
+    "Prior",
+    "SamplingError",
+    "SpecificationError",
+    "compare",
+    "list_datasets",
+    "load_dataset",
+    "load_posterior",
+    "read_model",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'bayesglmm' has no attribute {name!r}; its public names are {', '.join(__all__)}.")
+    return getattr(importlib.import_module(f"bayesglmm.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

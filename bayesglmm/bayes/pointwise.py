@@ -1,0 +1,82 @@
+"""Log-likelihood of every row and log prior of every parameter, draw by draw: what cross-validation and sensitivity need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from bayesglmm.bayes.predictor import check_memory, linear_predictor_chunks
+from bayesglmm.bayes.record import prior_of
+from bayesglmm.families import get_family
+from bayesglmm.families.rows import compile_rows
+from bayesglmm.priors.densities import log_density
+from bayesglmm.priors.prior import Prior
+from bayesglmm.priors.scalar import scalar_prior
+
+if TYPE_CHECKING:
+    from bayesglmm.bayes.posterior import Posterior
+
+__all__ = ["log_likelihood_group", "log_prior_group"]
+
+
+def log_likelihood_group(posterior: Posterior, memory: float) -> xr.Dataset:
+    """Return the log density of every row (times its weight, constants included), dims (chain, draw, row)."""
+    record = posterior.record
+    chains, draws, n = check_memory(posterior, memory, "the log-likelihood")
+    data = posterior.tree["constant_data"].to_dataset()
+    y = posterior.tree["observed_data"][record.response].values
+    size, weights = data["size"].values, data["weights"].values
+    family = get_family(record.family)
+    constants = weights * family.log_constant(y, size)
+    kernel = compile_rows(family.links[record.link].row).derivatives
+    values = np.empty((chains * draws, n))
+    out = np.empty((7, n))
+    for part, eta, phi in linear_predictor_chunks(posterior):
+        for k, draw in enumerate(range(part.start, part.stop)):
+            kernel(y, size, weights, np.ascontiguousarray(eta[k]), float(phi[k, 0]), out)
+            values[draw] = out[0] + constants
+    dims = ("chain", "draw", "row")
+    sampled = posterior.tree["posterior"]
+    coords = {"chain": sampled["chain"].values, "draw": sampled["draw"].values, "row": data["row"].values}
+    return xr.Dataset({record.response: (dims, values.reshape(chains, draws, n))}, coords=coords)
+
+
+def log_prior_group(posterior: Posterior) -> xr.Dataset:
+    """Return the log prior density of the coefficients, standard deviations, correlations and dispersion.
+
+    Densities are those of the quantity on which the prior was put (a variance, a precision, the centred intercept);
+    the group effects are part of the model, not of the prior.
+    """
+    record = posterior.record
+    draws = posterior.tree["posterior"].to_dataset()
+    groups: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
+    if record.coefficients:
+        beta = draws["beta"].values.copy()
+        if record.centered:
+            beta[..., 0] += beta[..., 1:] @ np.array(record.center[1:])
+        each = [_log_density(prior_of(p), beta[..., k], "coefficient") for k, p in enumerate(record.priors)]
+        groups["beta"] = (("chain", "draw", "coefficient"), np.stack(each, axis=-1))
+    for term in record.groups:
+        sd = draws[f"sd_{term.label}"]
+        values = sd.values[..., None] if term.scalar else sd.values
+        each = [_log_density(prior_of(p), values[..., k], "scale") for k, p in enumerate(term.sds)]
+        groups[sd.name] = (tuple(map(str, sd.dims)), each[0] if term.scalar else np.stack(each, axis=-1))
+        if term.cor is not None:
+            cor = draws[f"cor_{term.label}"].values
+            eta = float(term.cor["eta"])
+            # LKJ: det(R)^(eta - 1), up to a constant that power scaling does not see.
+            groups[f"cor_{term.label}"] = (("chain", "draw"), (eta - 1.0) * np.linalg.slogdet(cor)[1])
+    if record.dispersion is not None and record.dispersion_prior is not None:
+        values = draws[record.dispersion].values
+        groups[record.dispersion] = (("chain", "draw"), _log_density(prior_of(record.dispersion_prior), values, "scale"))
+    coords = {name: draws[name].values for dims, _ in groups.values() for name in dims}
+    return xr.Dataset(groups, coords=coords)
+
+
+def _log_density(prior: Prior, values: np.ndarray, role: str) -> np.ndarray:
+    coded = scalar_prior(prior, "scale" if role == "scale" else "coefficient")
+    on = {"sd": values, "variance": values**2, "precision": values**-2}[prior.on]
+    flat = [log_density(coded.distribution, v, coded.a, coded.b, coded.c)[0] for v in on.ravel().tolist()]
+    return np.array(flat).reshape(values.shape)

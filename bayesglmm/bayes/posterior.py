@@ -1,0 +1,170 @@
+"""The result of sampling: a labelled tree, its verdict, summaries in one schema, saved and loaded without pickle."""
+
+from __future__ import annotations
+
+import functools
+import html
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesglmm.bayes.diagnostics import Diagnostics, diagnose
+from bayesglmm.bayes.labels import Labelled, labelled_draws
+from bayesglmm.bayes.record import ModelRecord
+from bayesglmm.bayes.verdict import Verdict, judge
+from bayesglmm.schema import TIDY_DIAGNOSTICS, tidy_frame
+
+__all__ = ["Posterior"]
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """Draws from the posterior distribution of a model.
+
+    Attributes
+    ----------
+    tree : DataTree
+        ArviZ's schema: ``posterior`` (``beta``, ``sd_*``, ``cor_*``, ``u_*``, the dispersion), ``sample_stats``,
+        ``observed_data``, ``constant_data``; everything in ArviZ works on it. Its attributes hold the specification,
+        the priors, versions, seed and times, so that a saved posterior needs nothing beside it.
+    """
+
+    tree: xr.DataTree
+
+    method: ClassVar[str] = "nuts"
+    estimand: ClassVar[str] = "conditional"
+
+    @functools.cached_property
+    def record(self) -> ModelRecord:
+        """The model: names, family, link, priors."""
+        return ModelRecord.from_json(self.tree.attrs["model"])
+
+    @functools.cached_property
+    def _labelled(self) -> tuple[Labelled, ...]:
+        return tuple(labelled_draws(self.record, self.tree["posterior"].to_dataset(), group=True))
+
+    @functools.cached_property
+    def diagnostics(self) -> Diagnostics:
+        """R-hat, effective sample sizes and Monte Carlo errors of every scalar, group effects included."""
+        return diagnose(self._labelled)
+
+    @functools.cached_property
+    def _verdict(self) -> Verdict:
+        notes = tuple(json.loads(self.tree.attrs.get("notes", "[]")))
+        if self.tree.attrs.get("interrupted"):
+            kept = self.tree["sample_stats"].sizes["draw"]
+            notes += (f"the run was interrupted: {kept} of {self.tree.attrs['draws']} draws a chain were kept.",)
+        return judge(self.diagnostics, self.tree["sample_stats"].to_dataset(), notes)
+
+    def check(self) -> Verdict:
+        """Return the verdict: converged, doubtful or failed, with the worst coordinates and what to do about each."""
+        return self._verdict
+
+    def tidy(self, level: float = 0.95, group: bool = False) -> pd.DataFrame:
+        """Return one row a parameter in the schema that every result shares.
+
+        Parameters
+        ----------
+        level : float
+            Probability of the equal-tailed interval ``lower``, ``upper``.
+        group : bool
+            Whether group effects are listed too.
+
+        Returns
+        -------
+        DataFrame
+            term, name, estimate (posterior mean), std_error (posterior sd), lower, upper, level, method, estimand,
+            r_hat, ess_bulk, ess_tail, mcse_mean.
+        """
+        rows = [k for k, item in enumerate(self._labelled) if group or item.term != "group"]
+        draws = [self._labelled[k].draws for k in rows]
+        tails = [(1 - level) / 2, (1 + level) / 2]
+        bounds = [np.quantile(d, tails) for d in draws]
+        frame = tidy_frame(
+            terms=[self._labelled[k].term for k in rows],
+            names=[self._labelled[k].name for k in rows],
+            estimates=[float(d.mean()) for d in draws],
+            std_errors=[float(d.std(ddof=1)) for d in draws],
+            lower=[float(b[0]) for b in bounds],
+            upper=[float(b[1]) for b in bounds],
+            level=level,
+            method=self.method,
+            estimand=self.estimand,
+        )
+        for name in TIDY_DIAGNOSTICS:
+            frame[name] = getattr(self.diagnostics, name)[rows]
+        return frame
+
+    def summary(self, level: float = 0.95, group: bool = False) -> pd.DataFrame:
+        """Return mean, sd, interval and convergence figures by parameter name; ``attrs["verdict"]`` holds the verdict."""
+        tidy = self.tidy(level, group).set_index("name")
+        percent = f"{100 * level:g}%"
+        renamed = {"estimate": "mean", "std_error": "sd", "lower": f"lower {percent}", "upper": f"upper {percent}"}
+        columns = ["estimate", "std_error", "lower", "upper", *TIDY_DIAGNOSTICS]
+        frame = tidy[columns].rename(columns=renamed)
+        frame.attrs["verdict"] = str(self.check())
+        return frame
+
+    def with_log_likelihood(self, memory: float = 1e9) -> Posterior:
+        """Return this posterior with a ``log_likelihood`` group (what `arviz.loo` needs).
+
+        Parameters
+        ----------
+        memory : float
+            Bytes that the group may take; chains x draws x rows x 8.
+
+        Raises
+        ------
+        SamplingError
+            The group would be larger; the message says how large.
+        """
+        from bayesglmm.bayes.pointwise import log_likelihood_group
+
+        return self._with_group("log_likelihood", log_likelihood_group(self, memory))
+
+    def with_log_prior(self) -> Posterior:
+        """Return this posterior with a ``log_prior`` group (what `arviz.psense_summary` needs beside the likelihood)."""
+        from bayesglmm.bayes.pointwise import log_prior_group
+
+        return self._with_group("log_prior", log_prior_group(self))
+
+    def with_posterior_predictive(self, seed: int | None = None, memory: float = 1e9) -> Posterior:
+        """Return this posterior with a ``posterior_predictive`` group: one replicated data set a draw.
+
+        Parameters
+        ----------
+        seed : int, optional
+            Seed of the replications; the run's own seed if left out.
+        memory : float
+            Bytes that the group may take.
+        """
+        from bayesglmm.bayes.predictive import posterior_predictive_group
+
+        chosen = int(self.tree.attrs["seed"]) if seed is None else seed
+        return self._with_group("posterior_predictive", posterior_predictive_group(self, chosen, memory))
+
+    def _with_group(self, name: str, dataset: xr.Dataset) -> Posterior:
+        groups = {child: node.to_dataset() for child, node in self.tree.children.items()}
+        tree = xr.DataTree.from_dict({**groups, name: dataset})
+        tree.attrs = dict(self.tree.attrs)
+        return Posterior(tree)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the tree to a netCDF file (HDF5, no pickle); an old file is replaced whole."""
+        from bayesglmm.bayes.store import save_posterior
+
+        return save_posterior(self, Path(path))
+
+    def __repr__(self) -> str:
+        text = self.summary().to_string(float_format=lambda v: f"{v:.3f}")
+        return f"Posterior of {self.record.formula}\n{self.check()}\n\n{text}"
+
+    def _repr_html_(self) -> str:
+        table = self.summary().to_html(float_format=lambda v: f"{v:.3f}", border=0)
+        formula = html.escape(self.record.formula)
+        return f"<p><code>{formula}</code></p><pre>{html.escape(str(self.check()))}</pre>{table}"

@@ -1,0 +1,150 @@
+"""What a saved posterior must know about its model to be read without the data frame and without the fitting code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bayesglmm.design import Design
+from bayesglmm.errors import BayesGLMMError
+from bayesglmm.naming import Names
+from bayesglmm.parameters import Parameters
+from bayesglmm.priors.prior import Prior
+
+__all__ = ["GroupRecord", "ModelRecord"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GroupRecord(_Record):
+    """One group term: how its variables are called and what their entries mean.
+
+    Attributes
+    ----------
+    name : str
+        Grouping factor, ``herd:period``.
+    label, level_dim : str
+        Stem of its variables' names; dimension of its levels.
+    effects, sd_names, cor_names : tuple of str
+        Effects; names of their standard deviations; names of the correlations in the lower triangle, row by row.
+    sds : tuple of Prior
+        Prior of each standard deviation.
+    cor : Prior or None
+        Prior of the correlation matrix.
+    """
+
+    name: str
+    label: str
+    level_dim: str
+    effects: tuple[str, ...]
+    sd_names: tuple[str, ...]
+    cor_names: tuple[str, ...]
+    sds: tuple[dict[str, Any], ...]
+    cor: dict[str, Any] | None
+
+    @property
+    def scalar(self) -> bool:
+        """Whether each level has one effect, so that variables have no effect dimension."""
+        return len(self.effects) == 1
+
+    def effect_name(self, level: str, effect: str) -> str:
+        """Return the name of one group effect, ``female[12]`` or ``subject[308, days]``."""
+        return f"{self.name}[{level}]" if self.effects == ("Intercept",) else f"{self.name}[{level}, {effect}]"
+
+
+class ModelRecord(_Record):
+    """The model of a posterior.
+
+    Attributes
+    ----------
+    formula, family, link, response : str
+        As specified; the response's variable in ``observed_data``.
+    coefficients : tuple of str
+        Names of the p coefficients.
+    priors : tuple of dict
+        Prior of each coefficient (of the centred intercept first, if ``centered``).
+    centered : bool
+        Whether the first prior is for the intercept at the columns' means.
+    center : tuple of float
+        Those means, shape (p,).
+    groups : tuple of GroupRecord
+        Group terms.
+    dispersion : str or None
+        Name of the estimated dispersion parameter.
+    dispersion_prior : dict or None
+        Its prior.
+    """
+
+    formula: str
+    family: str
+    link: str
+    response: str
+    coefficients: tuple[str, ...]
+    priors: tuple[dict[str, Any], ...]
+    centered: bool
+    center: tuple[float, ...]
+    groups: tuple[GroupRecord, ...]
+    dispersion: str | None
+    dispersion_prior: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, design: Design, parameters: Parameters) -> ModelRecord:
+        """Record a design and its priors."""
+        names = Names.of(design)
+        groups = tuple(
+            GroupRecord(
+                name=group.name,
+                label=called.label,
+                level_dim=called.level_dim,
+                effects=group.effects,
+                sd_names=tuple(group.sd_name(e) for e in group.effects),
+                cor_names=group.cor_names(),
+                sds=tuple(p.model_dump() for p in sds),
+                cor=None if cor is None else cor.model_dump(),
+            )
+            for group, called, sds, cor in zip(
+                design.groups, names.groups, parameters.sds, parameters.cors, strict=True
+            )
+        )
+        return cls(
+            formula=str(design.spec.formula),
+            family=design.spec.family,
+            link=design.spec.link,
+            response=names.response,
+            coefficients=design.coefficients,
+            priors=tuple(p.model_dump() for p in parameters.coefficients),
+            centered=parameters.centered,
+            center=tuple(parameters.center.tolist()),
+            groups=groups,
+            dispersion=design.dispersion,
+            dispersion_prior=None if parameters.dispersion is None else parameters.dispersion.model_dump(),
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelRecord:
+        """Read a record; a file that holds anything else is refused.
+
+        Raises
+        ------
+        BayesGLMMError
+            The text is not a record that this version wrote.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise BayesGLMMError(
+                f"the model record of this posterior cannot be read ({place}: {first['msg']}); it was not written by "
+                "Posterior.save() of this version. Sample again, or open the file with arviz.from_netcdf."
+            ) from error
+
+
+def prior_of(words: dict[str, Any]) -> Prior:
+    """Return the prior that a record holds."""
+    given = dict(words)
+    dist, on = given.pop("dist"), given.pop("on", "sd")
+    return Prior(dist, given, on)

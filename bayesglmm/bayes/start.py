@@ -1,0 +1,57 @@
+"""Where chains start: a plausible place for the data's scale, scattered widely enough that R-hat means something."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from bayesglmm.density import JointDensity
+from bayesglmm.priors.scalar import ScalarPrior
+from bayesglmm.priors.transforms import IDENTITY, LOG, ON_CODES
+
+__all__ = ["start_box", "start_points"]
+
+_POWERS = {ON_CODES["sd"]: 1.0, ON_CODES["variance"]: 2.0, ON_CODES["precision"]: -2.0}
+
+
+def start_points(density: JointDensity) -> Callable[[int], np.ndarray]:
+    """Return seed -> a random starting point x, shape (size,), uniform over `start_box`."""
+    center, half_width = start_box(density)
+
+    def point(seed: int) -> np.ndarray:
+        rng = np.random.default_rng(seed)
+        return center + half_width * rng.uniform(-1.0, 1.0, len(center))
+
+    return point
+
+
+def start_box(density: JointDensity) -> tuple[np.ndarray, np.ndarray]:
+    """Return centre and half width of the box in which chains start, each shape (size,).
+
+    A coefficient starts within one natural unit of the linear predictor (a standard deviation of its column) of its
+    expected place, a standard deviation within a factor e of half its natural scale, everything else within
+    (-1, 1) of its unconstrained coordinate. Modes lie well inside, so that chains come from all sides.
+    """
+    layout, parameters, scales = density.layout, density.parameters, density.parameters.scales
+    center, half_width = np.zeros(layout.size), np.ones(layout.size)
+    p = layout.n_coefficients
+    for k in range(p):
+        place = scales.location if scales.levels[k] else 0.0
+        unit = scales.scale / float(scales.columns[k])
+        center[k], half_width[k] = _coefficient(parameters.scalars[k], place, unit)
+    widths = [scales.scale / float(w) for term in scales.effects for w in term] + [scales.scale] * layout.n_dispersion
+    for k, width in enumerate(widths, p):
+        prior = parameters.scalars[k]
+        if prior.transform == LOG:
+            power = _POWERS[prior.on]
+            center[k], half_width[k] = power * math.log(0.5 * width), abs(power)
+    return center, half_width
+
+
+def _coefficient(prior: ScalarPrior, place: float, unit: float) -> tuple[float, float]:
+    """Return centre and half width of a coefficient's coordinate, whose transform follows its prior."""
+    if prior.transform == IDENTITY:
+        return place, unit
+    return (math.log(unit), 1.0) if prior.transform == LOG else (0.0, 1.0)

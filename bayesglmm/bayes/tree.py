@@ -1,0 +1,111 @@
+"""Labelled draws: an `xarray.DataTree` in ArviZ's schema, the same whatever sampled."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesglmm.bayes.raw import RawDraws
+from bayesglmm.bayes.record import ModelRecord
+from bayesglmm.bayes.settings import SampleSettings
+from bayesglmm.design import Design
+from bayesglmm.naming import Names
+from bayesglmm.parameters import Parameters
+from bayesglmm.pymc_model import coords_of
+
+__all__ = ["dimensions_of", "run_attributes", "tree_of"]
+
+
+def dimensions_of(design: Design, names: Names) -> dict[str, tuple[str, ...]]:
+    """Return the dimensions of every stored variable, chain and draw left out."""
+    dims: dict[str, tuple[str, ...]] = {"beta": ("coefficient",)}
+    for group, called in zip(design.groups, names.groups, strict=True):
+        several = (called.effect_dim,) if group.n_effects > 1 else ()
+        dims[called.sd] = several
+        dims[called.u] = (called.level_dim, *several)
+        dims[called.cor] = (called.effect_dim, called.effect_dim_bis)
+    return dims
+
+
+def tree_of(design: Design, parameters: Parameters, raw: RawDraws, settings: SampleSettings) -> xr.DataTree:
+    """Label raw draws.
+
+    Returns
+    -------
+    DataTree
+        Groups ``posterior``, ``sample_stats``, ``observed_data``, ``constant_data``; attributes of the root: versions,
+        specification, data fingerprint, settings and times. No variable has an object dtype.
+    """
+    names = Names.of(design)
+    dims = dimensions_of(design, names)
+    coords = coords_of(design, names)
+    sampled = {name: (("chain", "draw", *dims.get(name, ())), values) for name, values in raw.values.items()}
+    statistics = {name: (("chain", "draw"), values) for name, values in raw.statistics.items()}
+    groups = {
+        "posterior": _dataset(sampled, coords),
+        "sample_stats": _dataset(statistics, coords),
+        "observed_data": _dataset({names.response: (("row",), design.y)}, coords),
+        "constant_data": _dataset(_constants(design, names), coords),
+    }
+    tree = xr.DataTree.from_dict(groups)
+    tree.attrs = {**run_attributes(design, raw, settings), "model": ModelRecord.of(design, parameters).model_dump_json()}
+    for name in ("posterior", "sample_stats"):
+        tree[name].attrs = {"inference_library": "bayesglmm", "inference_library_version": version("bayesglmm")}
+    return tree
+
+
+def _constants(design: Design, names: Names) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
+    constants: dict[str, tuple[tuple[str, ...], np.ndarray]] = {
+        "size": (("row",), design.size),
+        "weights": (("row",), design.weights),
+        "offset": (("row",), design.offset),
+        "row_label": (("row",), np.array([str(label) for label in design.row_labels], dtype=str)),
+    }
+    if design.coefficients:
+        constants["X"] = (("row", "coefficient"), design.X)
+    for group, called in zip(design.groups, names.groups, strict=True):
+        constants[f"{called.label}_index"] = (("row",), group.codes)
+        if len(group.slopes):
+            several = (called.effect_dim,) if group.n_effects > 1 else ()
+            columns = group.columns().T
+            constants[f"Z_{called.label}"] = (("row", *several), columns if several else columns[:, 0])
+    return constants
+
+
+def _dataset(
+    variables: Mapping[str, tuple[tuple[str, ...], np.ndarray]], coords: Mapping[str, np.ndarray]
+) -> xr.Dataset:
+    used: dict[str, Any] = {}
+    for dims, values in variables.values():
+        for dim, length in zip(dims, values.shape, strict=True):
+            used[dim] = coords.get(dim, np.arange(length))
+    return xr.Dataset(dict(variables), coords=used)
+
+
+def run_attributes(design: Design, raw: RawDraws, settings: SampleSettings) -> dict[str, Any]:
+    """Return what makes a run repeatable, as attributes that netCDF can hold (text, numbers)."""
+    packages = ("bayesglmm", "numpy", "numba", "nutpie", "pymc", "arviz", "xarray")
+    return {
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "title": f"{design.spec.formula}",
+        "specification": json.dumps(design.spec.to_dict()),
+        "data_fingerprint": design.fingerprint,
+        "sampler": raw.sampler,
+        "seed": settings.seed,
+        "chains": settings.chains,
+        "draws": settings.draws,
+        "tune": raw.tune,
+        "target_accept": settings.target_accept,
+        "max_depth": settings.max_depth,
+        "sampling_seconds": raw.seconds,
+        "interrupted": int(raw.interrupted),
+        "notes": json.dumps(list(raw.notes)),
+        "versions": json.dumps({"python": platform.python_version(), **{p: version(p) for p in packages}}),
+    }

@@ -1,0 +1,140 @@
+"""How columns of a data frame become columns of a design matrix: `formulae`'s coding, learned once and kept.
+
+`formulae` supplies the coding, the names and the stateful transforms that Bambi's users know. It sees only text that was
+printed afresh from our own typed tree, with every column renamed to a placeholder, so that a column may have any name
+and nothing in a formula can reach anything but columns and the fixed list of functions.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesglmm.formula import columns, common_text, expression_text
+from bayesglmm.formula.tree import Common, Name, Node, Number
+
+__all__ = ["Coding", "evaluate", "learn_coding"]
+
+_FUNCTIONS = {"log": np.log, "log1p": np.log1p, "exp": np.exp, "sqrt": np.sqrt, "abs": np.abs}
+_PLACEHOLDER = re.compile(r"colz(\d+)q")
+
+
+@dataclass(frozen=True)
+class Coding:
+    """A learned coding of a sum of terms.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Names of the p columns: ``Intercept``, ``cross[RR]``, ``scale(height)``, ``wsf:wsm``.
+    columns : tuple of str
+        Columns of the data frame that the terms use.
+    terms : tuple of str
+        The term to which each column belongs, shape (p,).
+    categorical : tuple of bool
+        Whether each column is an indicator (or product of indicators), shape (p,).
+    """
+
+    names: tuple[str, ...]
+    columns: tuple[str, ...]
+    terms: tuple[str, ...]
+    categorical: tuple[bool, ...]
+    _learned: Any = field(repr=False, compare=False)
+
+    def matrix(self, data: pd.DataFrame) -> np.ndarray:
+        """Return the (n, p) matrix of ``data`` in the learned coding (levels, means and knots are those learned)."""
+        if not self.names:
+            return np.empty((len(data), 0))
+        matrix = self._learned.evaluate_new_data(_renamed(data, self.columns)).design_matrix
+        return np.ascontiguousarray(matrix, dtype=np.float64).reshape(len(data), -1)
+
+
+def _renamed(data: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
+    """Return the named columns under placeholder names, unused categories dropped."""
+    renamed = {}
+    for k, name in enumerate(names):
+        column = data[name]
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            column = column.cat.remove_unused_categories()
+        renamed[f"colz{k}q"] = column
+    # A data frame without columns has no rows for formulae: an intercept alone needs one.
+    return pd.DataFrame(renamed if renamed else {"colzq": np.zeros(len(data))}, index=data.index)
+
+
+def _original(label: str, names: tuple[str, ...]) -> str:
+    return _PLACEHOLDER.sub(lambda match: names[int(match.group(1))], label)
+
+
+def learn_coding(common: Common, data: pd.DataFrame) -> tuple[Coding, np.ndarray]:
+    """Learn the coding of ``common`` from ``data``.
+
+    Parameters
+    ----------
+    common : Common
+        Sum of terms with its intercept marker; offsets are left aside.
+    data : DataFrame
+        n rows without missing values in the columns used.
+
+    Returns
+    -------
+    Coding
+        With p column names.
+    ndarray, shape (n, p)
+        The design matrix, C order.
+    """
+    if common.terms is None and not common.intercept:
+        return Coding((), (), (), (), None), np.empty((len(data), 0))
+    used = columns(common.terms) if common.terms is not None else ()
+    places = {name: f"colz{k}q" for k, name in enumerate(used)}
+    text = common_text(common, places.__getitem__)
+    learned = _design_matrices(text, _renamed(data, used)).common
+    names: list[str] = []
+    terms: list[str] = []
+    categorical: list[bool] = []
+    for term in learned.terms.values():
+        labels = [_original(label, used) for label in term.labels]
+        names += labels
+        terms += [_original(term.name, used)] * len(labels)
+        indicators = term.kind == "categoric" or (term.kind == "interaction" and _is_binary(term.data))
+        categorical += [indicators] * len(labels)
+    matrix = np.ascontiguousarray(learned.design_matrix, dtype=np.float64).reshape(len(data), -1)
+    _forget_rows(learned)
+    return Coding(tuple(names), used, tuple(terms), tuple(categorical), learned), matrix
+
+
+def _forget_rows(learned: Any) -> None:
+    """Let go of the copies of the data that `formulae` keeps beside what it learned."""
+    learned.data = learned.design_matrix = None
+    for term in learned.terms.values():
+        term.data = None
+
+
+def _is_binary(matrix: np.ndarray) -> bool:
+    return bool(np.isin(np.unique(np.asarray(matrix, dtype=float)), (0.0, 1.0)).all())
+
+
+def evaluate(expression: Node, data: pd.DataFrame) -> np.ndarray:
+    """Return the (n,) values of one numeric expression such as ``log(exposure)``."""
+    if isinstance(expression, Name):
+        return data[expression.name].to_numpy(dtype=np.float64)
+    if isinstance(expression, Number):
+        return np.full(len(data), float(expression.value))
+    used = columns(expression)
+    places = {name: f"colz{k}q" for k, name in enumerate(used)}
+    text = "0 + " + expression_text(expression, places.__getitem__)
+    matrix = _design_matrices(text, _renamed(data, used)).common.design_matrix
+    return np.ascontiguousarray(matrix, dtype=np.float64).reshape(len(data))
+
+
+def _design_matrices(text: str, data: pd.DataFrame) -> Any:
+    from formulae.environment import Environment
+    from formulae.matrices import design_matrices
+
+    with np.errstate(all="ignore"):  # log(0) and the like are reported as values by the validation, with their rows
+        return design_matrices(
+            text, data, na_action="pass", env=Environment([{}]), extra_namespace=dict(_FUNCTIONS)
+        )

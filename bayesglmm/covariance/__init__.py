@@ -1,0 +1,20 @@
+"""Covariance structures of group effects: u = Lambda z, Lambda = diag(sd) L, L L' a correlation matrix.
+
+One file a structure. `STRUCTURES` is the registry; `correlation.py` holds the compiled dispatch that the joint density
+calls. A newcomer is one file, one line in the registry and one branch in the dispatch.
+"""
+
+from bayesglmm.covariance.diagonal import INDEPENDENT, SCALAR
+from bayesglmm.covariance.record import Structure
+from bayesglmm.covariance.unstructured import UNSTRUCTURED
+
+__all__ = ["INDEPENDENT", "SCALAR", "STRUCTURES", "UNSTRUCTURED", "Structure", "structure_for"]
+
+STRUCTURES = {s.name: s for s in (SCALAR, INDEPENDENT, UNSTRUCTURED)}
+
+
+def structure_for(n_effects: int, correlated: bool) -> Structure:
+    """Return the structure of a plain group term with ``n_effects`` effects, ``(…|g)`` or ``(…||g)``."""
+    if n_effects == 1:
+        return SCALAR
+    return UNSTRUCTURED if correlated else INDEPENDENT

@@ -1,0 +1,28 @@
+"""Compiled dispatch over covariance structures: correlation factor L and its adjoint."""
+
+from __future__ import annotations
+
+from bayesglmm.compiled import compiled
+from bayesglmm.covariance.diagonal import DIAGONAL_CODE
+from bayesglmm.covariance.unstructured import UNSTRUCTURED_CODE, lkj_adjoint, lkj_factor
+
+__all__ = ["correlation_adjoint", "correlation_factor"]
+
+
+@compiled
+def correlation_factor(code, x, eta, L):  # type: ignore[no-untyped-def]  # compiled
+    """Fill L (q, q) from the coordinates x; return the prior's log density up to its constant."""
+    if code == UNSTRUCTURED_CODE:
+        return lkj_factor(x, eta, L)
+    if code == DIAGONAL_CODE:
+        for i in range(L.shape[0]):
+            L[i, i] = 1.0
+        return 0.0
+    raise ValueError("unknown covariance structure code")
+
+
+@compiled
+def correlation_adjoint(code, x, eta, L, gL, gx):  # type: ignore[no-untyped-def]  # compiled
+    """Write into gx the gradient in x, given the gradient gL (q, q) in L; the prior's own gradient is included."""
+    if code == UNSTRUCTURED_CODE:
+        lkj_adjoint(x, eta, L, gL, gx)

@@ -1,0 +1,6 @@
+"""The joint log density of data, group effects and parameters, and its gradient: one compiled kernel for all models."""
+
+from bayesglmm.density.joint import JointDensity
+from bayesglmm.density.layout import Layout
+
+__all__ = ["JointDensity", "Layout"]

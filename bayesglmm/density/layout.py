@@ -1,0 +1,77 @@
+"""Where each parameter lives in the unconstrained vector x, and the integer table of group terms that kernels read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesglmm.design import Design
+
+__all__ = ["COR", "HAS_INTERCEPT", "LEVELS", "Q", "SD", "SLOPE", "STRUCTURE", "Z", "Layout"]
+
+#: Columns of ``Layout.terms``.
+STRUCTURE, Q, LEVELS, HAS_INTERCEPT, SLOPE, SD, COR, Z = range(8)
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Positions in x = [coefficients | standard deviations | dispersion | correlations | z].
+
+    Attributes
+    ----------
+    n_coefficients, n_sds, n_dispersion, n_correlations, n_effects : int
+        Length of each part. ``z`` holds the standardised group effects: term after term, level after level.
+    terms : ndarray of int64, shape (n_terms, 8)
+        For each group term: structure code, effects q, levels J, whether the first effect is an intercept, first row in
+        the stacked slope columns, and the positions in x of its first sd, first correlation coordinate and first z.
+    """
+
+    n_coefficients: int
+    n_sds: int
+    n_dispersion: int
+    n_correlations: int
+    n_effects: int
+    terms: np.ndarray
+
+    @classmethod
+    def of(cls, design: Design) -> Layout:
+        """Lay out the parameters of ``design``."""
+        p = len(design.coefficients)
+        n_sds = sum(g.n_effects for g in design.groups)
+        n_dispersion = int(design.dispersion is not None)
+        n_correlations = sum(g.n_correlations for g in design.groups)
+        terms = np.zeros((len(design.groups), 8), dtype=np.int64)
+        slope, sd, cor = 0, p, p + n_sds + n_dispersion
+        z = cor + n_correlations
+        for t, g in enumerate(design.groups):
+            q = g.n_effects
+            terms[t] = (g.structure.code, q, g.n_levels, g.has_intercept, slope, sd, cor, z)
+            slope, sd, cor, z = slope + len(g.slopes), sd + q, cor + g.n_correlations, z + g.size
+        return cls(p, n_sds, n_dispersion, n_correlations, design.n_effects, terms)
+
+    @property
+    def n_scalars(self) -> int:
+        """Coefficients, standard deviations and dispersion: the parameters with a prior of their own."""
+        return self.n_coefficients + self.n_sds + self.n_dispersion
+
+    @property
+    def size(self) -> int:
+        """Length of x."""
+        return self.n_scalars + self.n_correlations + self.n_effects
+
+    def sds(self, term: int) -> slice:
+        """Positions of the standard deviations of a group term."""
+        start = int(self.terms[term, SD])
+        return slice(start, start + int(self.terms[term, Q]))
+
+    def correlations(self, term: int) -> slice:
+        """Positions of the correlation coordinates of a group term."""
+        start = int(self.terms[term, COR])
+        stop = int(self.terms[term + 1, COR]) if term + 1 < len(self.terms) else self.n_scalars + self.n_correlations
+        return slice(start, stop)
+
+    def z(self, term: int) -> slice:
+        """Positions of the standardised effects of a group term, (J, q) in C order."""
+        start = int(self.terms[term, Z])
+        return slice(start, start + int(self.terms[term, LEVELS] * self.terms[term, Q]))

@@ -1,0 +1,84 @@
+"""From unconstrained draws to the parameters that people read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesglmm.compiled import compiled
+from bayesglmm.density.kernel import group_factor, natural_scalars, spread_effects
+from bayesglmm.density.layout import Q
+
+if TYPE_CHECKING:
+    from bayesglmm.density.joint import JointDensity
+
+__all__ = ["Natural", "natural_draws"]
+
+
+@dataclass(frozen=True, eq=False)
+class Natural:
+    """Draws on the scale of the model; leading dimensions are those of the draws.
+
+    Attributes
+    ----------
+    beta : ndarray, shape (..., p)
+        Coefficients as the formula codes them (raw intercept).
+    sd : tuple of ndarray, each shape (..., q)
+        Standard deviations of each group term.
+    cor : tuple of ndarray, each shape (..., q, q)
+        Correlation matrices of each group term.
+    u : tuple of ndarray, each shape (..., J, q)
+        Group effects.
+    dispersion : ndarray or None, shape (...)
+        Dispersion parameter where the family has one.
+    """
+
+    beta: np.ndarray
+    sd: tuple[np.ndarray, ...]
+    cor: tuple[np.ndarray, ...]
+    u: tuple[np.ndarray, ...]
+    dispersion: np.ndarray | None
+
+
+@compiled
+def _scalar_draws(x, table, center, out):  # type: ignore[no-untyped-def]  # compiled
+    n = table.shape[0]
+    derivatives, grad = np.empty(n), np.empty(n)
+    for draw in range(x.shape[0]):
+        natural_scalars(x[draw], table, center, out[draw], derivatives, grad)
+
+
+@compiled
+def _effect_draws(x, values, term, start, L_draws, u):  # type: ignore[no-untyped-def]  # compiled
+    q = term[Q]
+    Lambda = np.zeros((q, q))
+    for draw in range(x.shape[0]):
+        group_factor(term, x[draw], values[draw], 1.0, L_draws[draw], Lambda)
+        spread_effects(term, x[draw, start:], Lambda, u[draw])
+
+
+def natural_draws(density: JointDensity, x: np.ndarray) -> Natural:
+    """Map draws ``x`` (..., size) to the natural scale."""
+    layout, parameters = density.layout, density.parameters
+    lead = x.shape[:-1]
+    flat = np.ascontiguousarray(x.reshape(-1, layout.size), dtype=np.float64)
+    values = np.empty((len(flat), layout.n_scalars))
+    _scalar_draws(flat, parameters.table, parameters.center, values)
+    sd, cor, u = [], [], []
+    for t, group in enumerate(density.design.groups):
+        q = group.n_effects
+        L = np.zeros((len(flat), q, q))
+        effects = np.empty((len(flat), group.size))
+        _effect_draws(flat, values, layout.terms[t], layout.z(t).start, L, effects)
+        sd.append(values[:, layout.sds(t)].reshape(*lead, q))
+        cor.append((L @ L.transpose(0, 2, 1)).reshape(*lead, q, q))
+        u.append(effects.reshape(*lead, group.n_levels, q))
+    return Natural(
+        beta=values[:, : layout.n_coefficients].reshape(*lead, layout.n_coefficients),
+        sd=tuple(sd),
+        cor=tuple(cor),
+        u=tuple(u),
+        dispersion=values[:, -1].reshape(lead) if layout.n_dispersion else None,
+    )

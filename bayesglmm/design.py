@@ -1,0 +1,251 @@
+"""ModelSpec + DataFrame -> Design: response, X, group codes, labels. What every algorithm starts from."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import warnings
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from bayesglmm.coding import Coding, evaluate, learn_coding
+from bayesglmm.errors import DataError, DataWarning, Problem
+from bayesglmm.families import Family, FamilyLink, get_family
+from bayesglmm.formula import columns, node_text, require_available
+from bayesglmm.formula.tree import Formula, Name
+from bayesglmm.grouping import INTERCEPT, GroupEffects, group_effects
+from bayesglmm.spec import ModelSpec
+
+__all__ = ["Design", "NewRows", "build_design"]
+
+
+@dataclass(frozen=True, eq=False)
+class NewRows:
+    """Rows that were not used for learning, in the learned coding.
+
+    Attributes
+    ----------
+    X : ndarray, shape (n, p)
+        Common part.
+    offset : ndarray, shape (n,)
+        Known part of the linear predictor.
+    codes : tuple of ndarray of int32, each shape (n,)
+        Level of each group term; -1 for a level that was not in the data.
+    columns : tuple of ndarray, each shape (q, n)
+        Columns that the effects of each group term multiply.
+    """
+
+    X: np.ndarray
+    offset: np.ndarray
+    codes: tuple[np.ndarray, ...]
+    columns: tuple[np.ndarray, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """A specification met its data.
+
+    Attributes
+    ----------
+    spec : ModelSpec
+        What was asked for.
+    rows : ndarray, shape (4, n)
+        Response, size, weight and offset of each row. Size is the number of trials of a binomial row, the known
+        standard error of a ``y | se(s)`` row, 1 otherwise; a weight multiplies its row's log-likelihood.
+    X : ndarray, shape (n, p)
+        Design matrix of the common part.
+    groups : tuple of GroupEffects
+        One entry a group term, in the formula's order.
+    coding : Coding
+        How X was coded; ``coding.names`` are the coefficients.
+    response_name : str
+        The response without its trials, standard errors and weights, as the formula prints it.
+    response_labels : tuple of str or None
+        (failure, success) of a response with two labels.
+    row_labels : Index, length n
+        Labels of the rows that are used.
+    dropped : Index
+        Labels of the rows left out for missing values (``missing="drop"`` only).
+    fingerprint : str
+        SHA-256 of the values in the columns that the model uses.
+    """
+
+    spec: ModelSpec
+    rows: np.ndarray
+    X: np.ndarray
+    groups: tuple[GroupEffects, ...]
+    coding: Coding = field(repr=False)
+    response_name: str
+    response_labels: tuple[str, str] | None
+    row_labels: pd.Index = field(repr=False)
+    dropped: pd.Index
+    fingerprint: str
+
+    @property
+    def y(self) -> np.ndarray:
+        """Response, shape (n,); successes for a binomial."""
+        return self.rows[0]
+
+    @property
+    def size(self) -> np.ndarray:
+        """Trials, known standard errors or ones, shape (n,)."""
+        return self.rows[1]
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Weights of the rows' log-likelihoods, shape (n,)."""
+        return self.rows[2]
+
+    @property
+    def offset(self) -> np.ndarray:
+        """Known part of the linear predictor, shape (n,)."""
+        return self.rows[3]
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows n."""
+        return self.rows.shape[1]
+
+    @property
+    def coefficients(self) -> tuple[str, ...]:
+        """Names of the p coefficients."""
+        return self.coding.names
+
+    @property
+    def has_intercept(self) -> bool:
+        """Whether the first coefficient is the intercept."""
+        return bool(self.coefficients) and self.coefficients[0] == INTERCEPT
+
+    @property
+    def family(self) -> Family:
+        """The family's record."""
+        return get_family(self.spec.family)
+
+    @property
+    def family_link(self) -> FamilyLink:
+        """Link, row kernel and PyMC form."""
+        return self.family.links[self.spec.link]
+
+    @property
+    def dispersion(self) -> str | None:
+        """Name of the dispersion parameter that is estimated, or None (``y | se(s)`` fixes it)."""
+        return None if self.spec.formula.response.se is not None else self.family.dispersion
+
+    @property
+    def n_effects(self) -> int:
+        """Number of group effects, summed over all group terms."""
+        return sum(g.size for g in self.groups)
+
+    @functools.cached_property
+    def log_constants(self) -> np.ndarray:
+        """Part of each row's log-likelihood that depends on the data alone (not weighted), shape (n,)."""
+        return self.family.log_constant(self.y, self.size)
+
+    def new_rows(self, data: pd.DataFrame) -> NewRows:
+        """Return rows of ``data`` in the learned coding; the response is not needed.
+
+        Raises
+        ------
+        DataError
+            A column of the model is not in ``data``, or holds missing values.
+        """
+        formula = self.spec.formula
+        needed = dict.fromkeys([*self.coding.columns, *_offset_columns(formula)])
+        for group in self.groups:
+            needed.update(dict.fromkeys([*group.coding.columns, *group.factor.columns]))
+        absent = [c for c in needed if c not in data.columns]
+        if absent:
+            problems = [Problem(c, "is not a column of the new data, and the model needs it.", "column") for c in absent]
+            raise DataError(problems)
+        matrices = [g.coding.matrix(data).T for g in self.groups]
+        return NewRows(
+            X=self.coding.matrix(data),
+            offset=_offset(formula, data),
+            codes=tuple(g.factor.codes(data) for g in self.groups),
+            columns=tuple(np.ascontiguousarray(m) for m in matrices),
+        )
+
+
+def build_design(spec: ModelSpec, data: pd.DataFrame) -> Design:
+    """Check ``data`` against ``spec`` and code it.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Formula, family, link, priors, treatment of missing values.
+    data : DataFrame
+        One row an observation. It is not changed and not kept.
+
+    Raises
+    ------
+    DataError
+        Everything that is wrong with the data, said at once.
+    NotAvailableError
+        The formula uses a structure that this version does not fit.
+
+    Warns
+    -----
+    DataWarning
+        What deserves a look; one warning a problem.
+    """
+    from bayesglmm.validate import validate, validate_columns
+
+    require_available(spec.formula)
+    used, dropped = validate_columns(spec, data)
+    formula = spec.formula
+    rows, labels = _response_rows(spec, used)
+    coding, X = learn_coding(formula.common, used)
+    design = Design(
+        spec=spec,
+        rows=rows,
+        X=X,
+        groups=group_effects(formula.groups, used),
+        coding=coding,
+        response_name=node_text(formula.response.expression),
+        response_labels=labels,
+        row_labels=used.index,
+        dropped=dropped,
+        fingerprint=_fingerprint(used),
+    )
+    for problem in validate(design, used):
+        warnings.warn(str(problem), DataWarning, stacklevel=3)
+    return design
+
+
+def _response_rows(spec: ModelSpec, data: pd.DataFrame) -> tuple[np.ndarray, tuple[str, str] | None]:
+    response = spec.formula.response
+    rows = np.ones((4, len(data)))
+    if isinstance(response.expression, Name):
+        encoded = get_family(spec.family).encode(data[response.expression.name])
+        rows[0], labels = encoded.values, encoded.labels
+    else:
+        rows[0], labels = evaluate(response.expression, data), None
+    size = response.trials if response.trials is not None else response.se
+    if size is not None:
+        rows[1] = evaluate(size, data)
+    weights = response.weights.name if response.weights is not None else spec.weights
+    if weights is not None:
+        rows[2] = data[weights].to_numpy(dtype=np.float64)
+    rows[3] = _offset(spec.formula, data)
+    return rows, labels
+
+
+def _offset(formula: Formula, data: pd.DataFrame) -> np.ndarray:
+    total = np.zeros(len(data))
+    for expression in formula.common.offsets:
+        total += evaluate(expression, data)
+    return total
+
+
+def _offset_columns(formula: Formula) -> list[str]:
+    return [name for expression in formula.common.offsets for name in columns(expression)]
+
+
+def _fingerprint(data: pd.DataFrame) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(data.columns, key=str):
+        digest.update(repr(name).encode())
+        digest.update(pd.util.hash_pandas_object(data[name], index=False, categorize=True).to_numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,65 @@
+"""Response families: one record each, and the registry that the rest of the package looks them up in.
+
+A new family is one file with a `Family` record and one line in `FAMILIES`; nothing else asks which family
+it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from bayesglmm.errors import Problem, SpecificationError, nearest
+from bayesglmm.families.bernoulli import BERNOULLI
+from bayesglmm.families.binomial import BINOMIAL
+from bayesglmm.families.gaussian import GAUSSIAN
+from bayesglmm.families.poisson import POISSON
+from bayesglmm.families.record import Encoded, Family, FamilyLink, Link, Violation
+from bayesglmm.families.rows import RowKernels, compile_rows
+
+__all__ = [
+    "FAMILIES",
+    "Encoded",
+    "Family",
+    "FamilyLink",
+    "Link",
+    "RowKernels",
+    "Violation",
+    "compile_rows",
+    "get_family",
+    "get_link",
+]
+
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {family.name: family for family in (GAUSSIAN, BERNOULLI, BINOMIAL, POISSON)}
+)
+
+
+def get_family(name: str) -> Family:
+    """Return the family called ``name``.
+
+    Raises
+    ------
+    SpecificationError
+        If there is none; the message lists those there are.
+    """
+    if name in FAMILIES:
+        return FAMILIES[name]
+    message = f"unknown family {name!r}; allowed: {', '.join(FAMILIES)}.{nearest(name, FAMILIES)}"
+    raise SpecificationError([Problem("family", message, "family")])
+
+
+def get_link(family: Family, name: str | None = None) -> FamilyLink:
+    """Return a family's link called ``name``, or its default link for None.
+
+    Raises
+    ------
+    SpecificationError
+        If the family does not have it; the message lists those it has.
+    """
+    link = family.default_link if name is None else name
+    if link in family.links:
+        return family.links[link]
+    allowed = ", ".join(family.links)
+    message = f"unknown link {link!r} for {family.name}; allowed: {allowed}.{nearest(link, family.links)}"
+    raise SpecificationError([Problem("link", message, "link")])

@@ -1,0 +1,122 @@
+"""Poisson responses: counts with mean mu."""
+
+# One signature serves every family; not every family uses all of its arguments.
+# ruff: noqa: ARG001
+
+from __future__ import annotations
+
+import math
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from bayesglmm.families.defaults import mean_is_mu
+from bayesglmm.families.links import LOG, SQRT
+from bayesglmm.families.record import Array, Encoded, Family, FamilyLink, RowValues, Violation
+from bayesglmm.families.responses import encode_numbers
+from bayesglmm.families.rows import compiled_scalar
+from bayesglmm.families.support import not_whole, occurring
+
+__all__ = ["POISSON", "log_row", "sqrt_row"]
+
+_NEEDS = "counts >= 0"
+# NumPy's generator refuses means near 2^63; from here on the rounded normal is the Poisson to 3e-8.
+_LARGE = 1e15
+
+
+@compiled_scalar
+def log_row(y: float, size: float, eta: float, phi: float) -> RowValues:
+    """Row of mu = exp(eta). Where exp(eta) overflows (eta > 709.78), l and its derivatives are -inf."""
+    mu = math.exp(eta)
+    return y * eta - mu, y - mu, -mu, -mu, 0.0, 0.0, 0.0
+
+
+@compiled_scalar
+def sqrt_row(y: float, size: float, eta: float, phi: float) -> RowValues:
+    """Row of mu = eta^2: l = 2 y log|eta| - eta^2.
+
+    Bimodal: l is even in eta, and with y > 0 it has two modes, sqrt(y) and -sqrt(y), and is -inf at 0.
+    """
+    if y == 0.0:
+        return -eta * eta, -2.0 * eta, -2.0, 0.0, 0.0, 0.0, 0.0
+    ratio = y / eta
+    return (
+        2.0 * y * math.log(abs(eta)) - eta * eta,
+        2.0 * (ratio - eta),
+        -2.0 * (ratio / eta + 1.0),
+        4.0 * ratio / eta / eta,
+        0.0,
+        0.0,
+        0.0,
+    )
+
+
+def _log_graph(pm: Any, pt: Any, name: str, eta: Any, size: Any, phi: Any, observed: Any, dims: Any) -> Any:
+    return pm.Poisson(name, mu=pt.exp(eta), observed=observed, dims=dims)
+
+
+def _sqrt_graph(pm: Any, pt: Any, name: str, eta: Any, size: Any, phi: Any, observed: Any, dims: Any) -> Any:
+    return pm.Poisson(name, mu=pt.sqr(eta), observed=observed, dims=dims)
+
+
+def _encode(column: pd.Series) -> Encoded:
+    return encode_numbers(column, "poisson", _NEEDS)
+
+
+def _violations(y: Array, size: Array) -> tuple[Violation, ...]:
+    y = np.asarray(y)
+    return occurring(Violation(y < 0.0, "below 0"), Violation(not_whole(y), "not a whole number"))
+
+
+def _log_constant(y: Array, size: Array) -> Array:
+    y, _ = np.broadcast_arrays(y, size)
+    return np.asarray(-special.gammaln(y + 1.0))
+
+
+def _simulate(rng: np.random.Generator, mu: Array, size: Array, phi: Array | float) -> Array:
+    mu, _ = np.broadcast_arrays(mu, size)
+    counts = rng.poisson(np.minimum(mu, _LARGE)).astype(np.float64)
+    if np.any(mu > _LARGE):
+        counts = np.where(mu > _LARGE, np.rint(rng.normal(mu, np.sqrt(mu))), counts)
+    return counts
+
+
+def _location(y: Array, size: Array, link: str) -> float:
+    if link == "sqrt":
+        return float(np.mean(np.sqrt(y)))
+    total = float(np.sum(y))
+    return math.log((total if total > 0.0 else 0.5) / np.size(y))  # half a count where none was seen
+
+
+def _scale(y: Array, size: Array, link: str) -> float:
+    sd = float(np.std(np.sqrt(y), ddof=1)) if link == "sqrt" and np.size(y) > 1 else 1.0
+    return sd if sd > 0.0 else 1.0
+
+
+POISSON = Family(
+    name="poisson",
+    links=MappingProxyType(
+        {
+            "log": FamilyLink(
+                LOG, log_row, _log_graph, 'mu = pt.exp(eta)\npm.Poisson("y", mu=mu, observed=observed)\n'
+            ),
+            "sqrt": FamilyLink(
+                SQRT, sqrt_row, _sqrt_graph, 'mu = pt.sqr(eta)\npm.Poisson("y", mu=mu, observed=observed)\n'
+            ),
+        }
+    ),
+    default_link="log",
+    dispersion=None,
+    needs=_NEEDS,
+    remedy='Recode them or choose family="gaussian".',
+    encode=_encode,
+    violations=_violations,
+    log_constant=_log_constant,
+    simulate=_simulate,
+    mean_of=mean_is_mu,
+    location=_location,
+    scale=_scale,
+)

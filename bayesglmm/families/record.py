@@ -1,0 +1,157 @@
+"""What a family is: a frozen record of functions, one for each thing that the package asks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["Array", "Encoded", "Family", "FamilyLink", "Graph", "Link", "Row", "RowValues", "Violation"]
+
+type Array = np.ndarray[Any, np.dtype[np.float64]]
+type RowValues = tuple[float, float, float, float, float, float, float]
+type Row = Callable[[float, float, float, float], RowValues]
+type Graph = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Link:
+    r"""A link function g, eta = g(mu), and its inverse.
+
+    Attributes
+    ----------
+    name : str
+        The word that a specification uses.
+    forward : callable
+        ``mu -> eta``, elementwise on arrays; mu at the edge of its range gives an infinity without a
+        warning.
+    inverse : callable
+        ``eta -> mu``, elementwise on arrays; accurate in both tails, no overflow warnings.
+    latex : str
+        g(mu) in LaTeX with one ``%s`` in the place of mu: ``link.latex % r"\mu_i"``.
+    """
+
+    name: str
+    forward: Callable[[Array], Array]
+    inverse: Callable[[Array], Array]
+    latex: str
+
+
+@dataclass(frozen=True)
+class FamilyLink:
+    """A family seen through one link: its density along the linear predictor, and its PyMC form.
+
+    Attributes
+    ----------
+    link : Link
+        The link.
+    row : callable
+        ``row(y, size, eta, phi) -> (l, d1, d2, d3, lp, d1p, d2p)``, a scalar function that compiled loops
+        call (see `rows.compile_rows`). ``l`` is the log density (natural logarithm) of one row without the
+        terms that depend on y and size alone (those are `Family.log_constant`); ``d1``, ``d2``, ``d3`` are
+        its derivatives in eta; ``lp``, ``d1p``, ``d2p`` those of ``l``, ``d1``, ``d2`` in log(phi), 0 where
+        a family has no dispersion.
+    graph : callable
+        ``graph(pm, pt, name, eta, size, phi, observed, dims)`` adds the observed variable to the PyMC model
+        in context and returns it; ``pm`` and ``pt`` are the modules ``pymc`` and ``pytensor.tensor``, so
+        that a family imports neither.
+    code : str
+        Python source of the same statements over the names ``pm``, ``pt``, ``eta``, ``size``, ``phi`` and
+        ``observed``. The variable is called ``"y"``, and ``observed=observed`` is its last argument.
+    """
+
+    link: Link
+    row: Row
+    graph: Graph
+    code: str
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A response column as numbers.
+
+    Attributes
+    ----------
+    values : ndarray, shape (n,)
+        The response; a missing value is nan.
+    labels : tuple of str or None
+        For a column of two labels, what was coded as 0 and what as 1.
+    """
+
+    values: Array
+    labels: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Violation:
+    """Rows whose response (or size) lies outside a family's support.
+
+    Attributes
+    ----------
+    mask : ndarray of bool, shape (n,)
+        True at the offending rows; never at a missing value.
+    words : str
+        What is wrong with them, to follow "2 of 60 values": ``"below 0"``.
+    """
+
+    mask: np.ndarray
+    words: str
+
+
+@dataclass(frozen=True)
+class Family:
+    """A response distribution.
+
+    Throughout, ``size`` is a row's known size: the number of trials (binomial), the known standard error that
+    multiplies sigma (gaussian, 1 without one), and 1 elsewhere; ``phi`` is the dispersion parameter on its
+    own scale (sigma for gaussian), ignored by families without one.
+
+    Attributes
+    ----------
+    name : str
+        The word that a specification uses.
+    links : mapping of str to FamilyLink
+        The links that the family can be used with.
+    default_link : str
+        The one taken when none is named.
+    dispersion : str or None
+        Name of the dispersion parameter, None without one.
+    needs : str
+        What the response must be, in short words: ``"counts >= 0"``.
+    remedy : str
+        A sentence on what to do with a response that is not.
+    encode : callable
+        ``encode(column: pd.Series) -> Encoded``; raises DataError for a column that cannot be read
+        as a response.
+    violations : callable
+        ``violations(y, size) -> tuple[Violation, ...]``, only those that occur.
+    log_constant : callable
+        ``log_constant(y, size) -> ndarray (n,)``: the terms of the log density that `FamilyLink.row`
+        leaves out.
+    simulate : callable
+        ``simulate(rng, mu, size, phi) -> ndarray``: independent responses with inverse link mu; arguments
+        broadcast.
+    mean_of : callable
+        ``mean_of(mu, size) -> ndarray``: expected response.
+    location : callable
+        ``location(y, size, link) -> float``: about where eta lies, for the link called ``link``.
+    scale : callable
+        ``scale(y, size, link) -> float``: by how much eta can be expected to vary, positive.
+    """
+
+    name: str
+    links: Mapping[str, FamilyLink]
+    default_link: str
+    dispersion: str | None
+    needs: str
+    remedy: str
+    encode: Callable[[pd.Series], Encoded]
+    violations: Callable[[Array, Array], tuple[Violation, ...]]
+    log_constant: Callable[[Array, Array], Array]
+    simulate: Callable[[np.random.Generator, Array, Array, Array | float], Array]
+    mean_of: Callable[[Array, Array], Array]
+    location: Callable[[Array, Array, str], float]
+    scale: Callable[[Array, Array, str], float]

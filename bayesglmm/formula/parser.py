@@ -1,0 +1,118 @@
+"""Text -> `Formula`. Recursive descent over the tokens; nothing of a formula is ever evaluated."""
+
+from __future__ import annotations
+
+from bayesglmm.errors import FormulaError, nearest
+from bayesglmm.formula.common import Signed, common_part
+from bayesglmm.formula.cursor import Cursor
+from bayesglmm.formula.expressions import PRODUCT, Expressions
+from bayesglmm.formula.functions import STRUCTURES
+from bayesglmm.formula.groups import GroupReader
+from bayesglmm.formula.limits import MAX_TERMS
+from bayesglmm.formula.responses import read_response
+from bayesglmm.formula.tokens import shown, tokenize
+from bayesglmm.formula.tree import Formula, GroupTerm
+
+__all__ = ["parse"]
+
+
+def parse(text: str) -> Formula:
+    """Read a formula.
+
+    Parameters
+    ----------
+    text : str
+        ``response ~ common terms + group terms``, for example
+        ``"s | trials(n) ~ 0 + treatment * poly(dose, 2) + offset(log(t)) + (1 + dose || site / plot)"``.
+        Names are columns; any name can be written in backticks, where a backtick is doubled. Functions come from
+        ``ALLOWED_FUNCTIONS``.
+
+    Returns
+    -------
+    Formula
+        Its tree. ``parse(str(formula)) == formula``.
+
+    Raises
+    ------
+    FormulaError
+        For every text that is no formula; the message points at the place. No other exception is raised.
+    """
+    if not isinstance(text, str):
+        raise FormulaError(f"A formula is text such as 'y ~ x + (1 | g)', not {type(text).__name__}.")
+    cursor = Cursor(text, tokenize(text))
+    _check_sides(cursor)
+    expressions = Expressions(cursor)
+    response = read_response(expressions)
+    cursor.take()
+    signed, groups = _right_side(expressions)
+    return Formula(response, common_part(signed, text), groups)
+
+
+def _check_sides(cursor: Cursor) -> None:
+    tildes = [token for token in cursor.tokens if token.kind == "~"]
+    if len(cursor.tokens) == 1:
+        raise cursor.error("The formula is empty. Write response ~ predictors, for example y ~ x + (1 | g).")
+    if not tildes:
+        equals = next((token for token in cursor.tokens if token.kind == "="), None)
+        raise cursor.error(
+            "There is no '~'. Write response ~ predictors, for example y ~ x + (1 | g).",
+            equals or cursor.tokens[-1],
+        )
+    if len(tildes) > 1:
+        raise cursor.error("A formula has one '~', between the response and its predictors.", tildes[1])
+    if cursor.tokens[0].kind == "~":
+        raise cursor.error("The left side is empty: write the response before '~'.", tildes[0])
+    if cursor.tokens[-2].kind == "~":
+        raise cursor.error("The right side is empty: write 1 for an intercept alone.", cursor.tokens[-1])
+
+
+def _right_side(expressions: Expressions) -> tuple[list[Signed], tuple[GroupTerm, ...]]:
+    cursor = expressions.cursor
+    reader = GroupReader(expressions)
+    signed: list[Signed] = []
+    groups: list[GroupTerm] = []
+    sign = "+"
+    if cursor.token.kind in ("+", "-"):
+        sign = cursor.take().kind
+    while True:
+        if reader.starts():
+            if sign == "-":
+                raise cursor.error("A group term cannot be taken away.")
+            for group in reader.read():
+                _add_group(groups, group, cursor)
+            _refuse_product(cursor)
+        else:
+            signed.append((sign, expressions.read(PRODUCT)))
+        if len(signed) + len(groups) > MAX_TERMS:
+            raise cursor.error(f"A formula has at most {MAX_TERMS} terms. Shorten it.")
+        if cursor.token.kind not in ("+", "-"):
+            break
+        sign = cursor.take().kind
+    _check_end(cursor)
+    return signed, tuple(groups)
+
+
+def _add_group(groups: list[GroupTerm], group: GroupTerm, cursor: Cursor) -> None:
+    if group in groups:
+        raise cursor.error(f"The group term {group} is there twice. Keep one.", group.position)
+    groups.append(group)
+
+
+def _refuse_product(cursor: Cursor) -> None:
+    if cursor.token.kind in (":", "*", "/", "**"):
+        raise cursor.error("A group term is only added; it cannot be part of a product or a power.")
+
+
+def _check_end(cursor: Cursor) -> None:
+    token = cursor.token
+    if token.kind == "end":
+        return
+    if token.kind in ("|", "||"):
+        after = cursor.tokens[min(cursor.at + 1, len(cursor.tokens) - 1)]
+        group = (
+            str(after.value)
+            if after.kind == "name" and not after.quoted and len(str(after.value)) < 40
+            else "g"
+        )
+        raise cursor.error(f"A group term needs brackets around it: (1 | {group}), or (1 + x | {group}).")
+    raise cursor.unexpected()

@@ -1,0 +1,203 @@
+"""Design + given priors -> every parameter's prior, the centring, and the tables that compiled code reads."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesglmm.design import Design
+from bayesglmm.errors import Problem, SpecificationError
+from bayesglmm.grouping import INTERCEPT, GroupEffects
+from bayesglmm.priors.defaults import coefficient_defaults, correlation_default, dispersion_default, sd_default
+from bayesglmm.priors.prior import Prior
+from bayesglmm.priors.resolution import Parameter, resolve
+from bayesglmm.priors.roles import minimum_levels
+from bayesglmm.priors.scalar import ScalarPrior, prior_table, scalar_prior
+
+__all__ = ["Parameters", "Scales", "build_parameters"]
+
+
+@dataclass(frozen=True, eq=False)
+class Scales:
+    """Natural scales of a design, to which defaults and starting points are set.
+
+    Attributes
+    ----------
+    location, scale : float
+        Where the linear predictor lies and by how much it can be expected to vary.
+    columns : ndarray, shape (p,)
+        Standard deviation of each column of X; 1 for the intercept and for columns that do not vary.
+    effects : tuple of ndarray, each shape (q,)
+        For each group term: 1 for an intercept, the standard deviation of the centred column for a slope.
+    levels : tuple of bool, length p
+        Whether a coefficient is a level of the linear predictor (intercept, cell mean) and not a difference.
+    """
+
+    location: float
+    scale: float
+    columns: np.ndarray
+    effects: tuple[np.ndarray, ...]
+    levels: tuple[bool, ...]
+
+    @classmethod
+    def of(cls, design: Design) -> Scales:
+        """Measure the scales of ``design``."""
+        family, link = design.family, design.spec.link
+        return cls(
+            location=family.location(design.y, design.size, link),
+            scale=family.scale(design.y, design.size, link),
+            columns=_spreads(design.X.T),
+            effects=tuple(_effect_spreads(g) for g in design.groups),
+            levels=_levels(design),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Parameters:
+    """The prior of every parameter of a model.
+
+    Attributes
+    ----------
+    coefficients : tuple of Prior, length p
+        The first one is for the intercept at the columns' means if ``centered``, else every prior is for the coefficient
+        exactly as the formula codes it.
+    sds : tuple of tuple of Prior
+        For each group term, one prior an effect.
+    cors : tuple of (Prior or None)
+        For each group term, the prior of its correlation matrix.
+    dispersion : Prior or None
+        Prior of sigma.
+    given : frozenset of str
+        Names of the parameters whose prior was given; the others have defaults.
+    centered : bool
+        Whether the intercept is sampled at the columns' means.
+    center : ndarray, shape (p,)
+        Column means (0 for the intercept itself, and everywhere if not ``centered``).
+    scales : Scales
+        What defaults and starting points are scaled to.
+    """
+
+    coefficients: tuple[Prior, ...]
+    sds: tuple[tuple[Prior, ...], ...]
+    cors: tuple[Prior | None, ...]
+    dispersion: Prior | None
+    given: frozenset[str]
+    centered: bool
+    center: np.ndarray
+    scales: Scales
+
+    @functools.cached_property
+    def scalars(self) -> tuple[ScalarPrior, ...]:
+        """Priors of coefficients, standard deviations and dispersion, in the order of the unconstrained vector."""
+        coded = [scalar_prior(p, "coefficient") for p in self.coefficients]
+        coded += [scalar_prior(p, "scale") for term in self.sds for p in term]
+        if self.dispersion is not None:
+            coded.append(scalar_prior(self.dispersion, "scale"))
+        return tuple(coded)
+
+    @functools.cached_property
+    def table(self) -> np.ndarray:
+        """The scalars' priors as compiled code reads them, shape (scalars, 8)."""
+        return prior_table(self.scalars)
+
+    @functools.cached_property
+    def lkj(self) -> np.ndarray:
+        """LKJ's eta of each group term (1 where it has no correlations), shape (terms,)."""
+        return np.array([1.0 if p is None else p.params["eta"] for p in self.cors], dtype=np.float64)
+
+
+def build_parameters(design: Design) -> Parameters:
+    """Resolve the given priors of ``design.spec`` and fill in defaults scaled to the data.
+
+    Raises
+    ------
+    SpecificationError
+        Priors that speak of no parameter, that a parameter cannot have, or under which the posterior would be improper.
+    """
+    resolution = resolve(design.spec.priors, _every_parameter(design))
+    # One prior (or None) a parameter, in the order of _every_parameter.
+    given = iter(resolution.priors)
+    coefficients = [next(given) for _ in design.coefficients]
+    sds = [[next(given) for _ in g.effects] for g in design.groups]
+    cors = [next(given) if g.structure.correlated else None for g in design.groups]
+    dispersion = next(given) if design.dispersion else None
+    problems = [*resolution.problems, *_improper(design, sds)]
+    if problems:
+        raise SpecificationError(problems)
+
+    scales = Scales.of(design)
+    centered = design.has_intercept and coefficients[0] is None
+    cells = [n for n, level in zip(design.coefficients, scales.levels, strict=True) if level]
+    column_sds = dict(zip(design.coefficients, scales.columns.tolist(), strict=True))
+    defaults = coefficient_defaults(column_sds, scales.location, scales.scale, cells)
+    named = zip(resolution.parameters, resolution.priors, strict=True)
+    return Parameters(
+        coefficients=tuple(p or defaults[n] for n, p in zip(design.coefficients, coefficients, strict=True)),
+        sds=tuple(
+            tuple(p or sd_default(scales.scale, float(w)) for p, w in zip(term, widths, strict=True))
+            for term, widths in zip(sds, scales.effects, strict=True)
+        ),
+        cors=tuple(
+            (p or correlation_default()) if g.structure.correlated else None
+            for g, p in zip(design.groups, cors, strict=True)
+        ),
+        dispersion=(dispersion or dispersion_default(scales.scale)) if design.dispersion else None,
+        given=frozenset(parameter.name for parameter, prior in named if prior is not None),
+        centered=centered,
+        center=_center(design, centered),
+        scales=scales,
+    )
+
+
+def _every_parameter(design: Design) -> list[Parameter]:
+    """List all parameters that can have a prior: coefficients, sds, correlations, dispersion."""
+    every = [Parameter.coefficient(name) for name in design.coefficients]
+    every += [Parameter.sd(g.name, e, g.sd_name(e)) for g in design.groups for e in g.effects]
+    every += [Parameter.cor(g.name) for g in design.groups if g.structure.correlated]
+    return every + ([Parameter.dispersion(design.dispersion)] if design.dispersion else [])
+
+
+def _improper(design: Design, given: Sequence[Sequence[Prior | None]]) -> Iterator[Problem]:
+    """Yield the flat priors of standard deviations that need more levels than there are."""
+    for group, priors in zip(design.groups, given, strict=True):
+        for effect, prior in zip(group.effects, priors, strict=True):
+            name = group.sd_name(effect)
+            needed = minimum_levels(prior) if prior is not None else 1
+            if group.n_levels < needed:
+                message = (
+                    f"a flat prior of {name} needs {needed} levels of {group.name} for a proper posterior, and there are "
+                    f"{group.n_levels}; give it a proper prior, for instance HalfNormal."
+                )
+                yield Problem(f"priors, key {name}", message, "prior")
+
+
+def _center(design: Design, centered: bool) -> np.ndarray:
+    center = design.X.mean(axis=0) if centered else np.zeros(len(design.coefficients))
+    center[:1] = 0.0
+    return center
+
+
+def _spreads(columns: np.ndarray) -> np.ndarray:
+    """Return the standard deviation of each row of ``columns``, 1 where it does not vary."""
+    spreads = columns.std(axis=1) if columns.size else np.ones(len(columns))
+    return np.where(spreads > 0.0, spreads, 1.0)
+
+
+def _effect_spreads(group: GroupEffects) -> np.ndarray:
+    slopes = _spreads(group.slopes)
+    return np.concatenate([[1.0], slopes]) if group.has_intercept else slopes
+
+
+def _levels(design: Design) -> tuple[bool, ...]:
+    """Tell levels of the linear predictor from differences: the intercept, or the cells of the first full factor."""
+    names, coding = design.coefficients, design.coding
+    if design.has_intercept:
+        return tuple(name == INTERCEPT for name in names)
+    for term in dict.fromkeys(coding.terms):
+        cells = [t == term and c for t, c in zip(coding.terms, coding.categorical, strict=True)]
+        if any(cells) and np.array_equal(design.X[:, cells].sum(axis=1), np.ones(design.n_rows)):
+            return tuple(cells)
+    return tuple(False for _ in names)

@@ -1,0 +1,195 @@
+"""From what pydantic reports to sentences: what was given, where, what is allowed, the nearest word."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import reprlib
+import types
+import typing
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from pydantic import BaseModel, ValidationError
+
+from bayesglmm.errors import NotAvailableError, Problem, SpecificationError, nearest
+
+__all__ = ["NOT_AVAILABLE", "ComplaintsError", "Located", "Path", "key_text", "located", "refuse", "shown"]
+
+#: Keys and positions from the top of a specification to a value.
+Path = tuple[str | int, ...]
+
+#: Kind of a problem that a later version may not have.
+NOT_AVAILABLE = "not available"
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_KINDS: tuple[tuple[type, str], ...] = (
+    (bool, "a truth value"),
+    (int, "a whole number"),
+    (float, "a number"),
+    (str, "text"),
+    (dict, "a table"),
+    (list, "a list"),
+    (tuple, "a list"),
+    (datetime.date, "a date"),
+    (datetime.time, "a time"),
+)
+_NEEDED = {
+    "string_type": "text in quotes",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "dict_type": "a table",
+    "list_type": "a list in square brackets",
+    "tuple_type": "a list in square brackets",
+    "model_type": "a table",
+    "finite_number": "a finite number",
+    "string_unicode": "text without lone surrogates",
+}
+_BOUNDS = {
+    "greater_than": ("gt", "above"),
+    "greater_than_equal": ("ge", "of at least"),
+    "less_than": ("lt", "below"),
+}
+
+_shortener = reprlib.Repr(maxlevel=2, maxdict=3, maxlist=4, maxtuple=4, maxstring=60, maxother=60)
+
+
+@dataclass(frozen=True)
+class Located:
+    """A problem and the path of the value that has it."""
+
+    path: Path
+    message: str
+    kind: str = "specification"
+
+
+class ComplaintsError(ValueError):
+    """Raised by a validator for all problems that it found; paths start at the value validated."""
+
+    def __init__(self, items: Iterable[Located]) -> None:
+        self.items = tuple(items)
+        super().__init__("; ".join(item.message for item in self.items))
+
+    @classmethod
+    def one(cls, message: str, *path: str | int, kind: str = "specification") -> ComplaintsError:
+        """Return a single complaint."""
+        return cls([Located(path, message, kind)])
+
+
+def shown(value: object) -> str:
+    """Return a short text for any value that was given."""
+    return _shortener.repr(value)
+
+
+def key_text(path: Path) -> str:
+    """Return a path as TOML writes it: ``priors."sd(female)".sigma``, ``published[0].method``."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            word = step if _BARE_KEY.fullmatch(step) else '"' + step.replace('"', '\\"') + '"'
+            text += f".{word}" if text else word
+    return text
+
+
+def located(error: ValidationError, model: type[BaseModel]) -> list[Located]:
+    """Return every problem that pydantic found while it validated a ``model``."""
+    found: list[Located] = []
+    for detail in error.errors(include_url=False):
+        path: Path = detail["loc"]
+        cause = detail.get("ctx", {}).get("error")
+        if isinstance(cause, ComplaintsError):
+            found += [Located(path + item.path, item.message, item.kind) for item in cause.items]
+        else:
+            found.append(Located(path, _sentence(detail, path, model, cause), str(detail["type"])))
+    return found
+
+
+def refuse(items: Iterable[Located], where: Callable[[Path], str] = key_text) -> NoReturn:
+    """Raise all problems as one error.
+
+    Raises
+    ------
+    NotAvailableError
+        Nothing is wrong but that this version cannot do it.
+    SpecificationError
+        Otherwise.
+    """
+    problems = [Problem(where(item.path), item.message, item.kind) for item in items]
+    if all(p.kind == NOT_AVAILABLE for p in problems):
+        raise NotAvailableError("\n".join(map(str, problems)))
+    raise SpecificationError(problems)
+
+
+def _sentence(detail: Any, path: Path, model: type[BaseModel], cause: Exception | None) -> str:
+    kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
+    if cause is not None:
+        return str(cause)
+    if kind == "missing":
+        return f"this key is missing. {_description(path, model)}".strip()
+    if kind == "extra_forbidden":
+        allowed = _keys(_model_at(path[:-1], model))
+        return f"there is no such key.{nearest(str(path[-1]), allowed)} Allowed: {', '.join(allowed)}."
+    if kind == "literal_error":
+        words = _literals(path, model)
+        return f"{shown(given)} is given.{nearest(str(given), words)} Allowed: {', '.join(map(repr, words))}."
+    if kind in _NEEDED:
+        return f"{shown(given)} ({_kind_of(given)}) is given; {_NEEDED[kind]} is needed."
+    if kind in _BOUNDS:
+        key, relation = _BOUNDS[kind]
+        return f"{shown(given)} is given; a number {relation} {context[key]:g} is needed."
+    return f"{shown(given)} is given: {detail['msg']}."
+
+
+def _kind_of(value: object) -> str:
+    return next((words for cls, words in _KINDS if isinstance(value, cls)), type(value).__name__)
+
+
+def _keys(model: type[BaseModel] | None) -> list[str]:
+    if model is None:
+        return []
+    fields = model.model_fields.items()
+    return [field.alias or name for name, field in fields if field.exclude is not True]
+
+
+def _field(step: str | int, model: type[BaseModel]) -> Any:
+    return next((f for name, f in model.model_fields.items() if step in (name, f.alias)), None)
+
+
+def _parts(annotation: Any) -> Iterable[Any]:
+    """Yield an annotation and all that it is made of."""
+    yield annotation
+    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is not None:
+        for part in typing.get_args(annotation):
+            yield from _parts(part)
+
+
+def _model_at(path: Path, model: type[BaseModel]) -> type[BaseModel] | None:
+    """Return the model of the table at ``path``."""
+    at: type[BaseModel] | None = model
+    for step in path:
+        if isinstance(step, int):
+            continue
+        field = _field(step, at) if at is not None else None
+        parts = _parts(field.annotation) if field is not None else ()
+        at = next((p for p in parts if isinstance(p, type) and issubclass(p, BaseModel)), None)
+    return at
+
+
+def _field_at(path: Path, model: type[BaseModel]) -> Any:
+    names = [step for step in path if isinstance(step, str)]
+    parent = _model_at(tuple(names[:-1]), model) if names else None
+    return _field(names[-1], parent) if parent is not None else None
+
+
+def _description(path: Path, model: type[BaseModel]) -> str:
+    field = _field_at(path, model)
+    return (field.description or "") if field is not None else ""
+
+
+def _literals(path: Path, model: type[BaseModel]) -> list[str]:
+    field = _field_at(path, model)
+    parts = _parts(field.annotation) if field is not None else ()
+    return [str(w) for p in parts if typing.get_origin(p) is typing.Literal for w in typing.get_args(p)]

@@ -1,0 +1,112 @@
+"""Grouping factors: enough levels, and enough rows in them, for a standard deviation to be learned."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+import numpy as np
+
+from bayesglmm.design import Design
+from bayesglmm.errors import DataError, Problem
+from bayesglmm.families import get_family
+from bayesglmm.formula import name_text
+from bayesglmm.grouping import GroupEffects, learn_factor
+from bayesglmm.spec import ModelSpec
+from bayesglmm.validate.table import Table
+from bayesglmm.validate.words import count, first_of
+
+__all__ = ["grouping_problems", "grouping_warnings", "uncoded_grouping_problems"]
+
+#: Below this many levels a standard deviation rests on its prior, or has next to no precision.
+_FEW: Final = 5
+
+
+def grouping_problems(design: Design) -> list[Problem]:
+    """Return grouping factors whose standard deviation the data cannot tell."""
+    problems: list[Problem] = []
+    for group in design.groups:
+        columns, J = group.factor.columns, group.n_levels
+        problems += _level_problems(columns, J, design.n_rows, group.has_intercept, design.dispersion)
+    return list(dict.fromkeys(problems)) + _labels(design)
+
+
+def _labels(design: Design) -> list[Problem]:
+    twice = [label for label, times in Counter(group.label for group in design.groups).items() if times > 1]
+    message = "two group terms would have this name; rename a column."
+    return [Problem(label, message, "reserved name") for label in twice]
+
+
+def uncoded_grouping_problems(spec: ModelSpec, table: Table) -> list[Problem]:
+    """Return the same from columns that were not coded, because others are in error."""
+    formula = spec.formula
+    dispersion = None if formula.response.se is not None else get_family(spec.family).dispersion
+    problems: list[Problem] = []
+    for term in formula.groups:
+        columns = term.factor.columns
+        if not table.sound(columns):
+            continue
+        rows = table.complete(columns)
+        try:
+            factor, _ = learn_factor(columns, rows)
+        except DataError as error:
+            problems += error.problems
+            continue
+        J = len(factor.levels)
+        problems += _level_problems(columns, J, len(rows), term.effects.intercept, dispersion)
+    return list(dict.fromkeys(problems))
+
+
+def _level_problems(
+    columns: tuple[str, ...], J: int, n_rows: int, has_intercept: bool, dispersion: str | None
+) -> list[Problem]:
+    name = ":".join(columns)
+    term = f"(1 | {':'.join(map(name_text, columns))})"
+    if J == 1:
+        message = (
+            "this grouping factor has one level, which says nothing about how levels vary. "
+            f"Leave its group term out, such as {term}."
+        )
+        return [Problem(name, message, "one level")]
+    if J == n_rows and has_intercept and dispersion is not None:
+        message = (
+            f"as many levels as rows ({J}), so sd({name}) and {dispersion} cannot be told apart. Leave {term} out, "
+            "group by something that repeats, or give known standard errors: y | se(s)."
+        )
+        return [Problem(name, message, "identification")]
+    return []
+
+
+def grouping_warnings(design: Design) -> list[Problem]:
+    """Return grouping factors with few levels, with levels of one row, or with as many effects as rows."""
+    problems = []
+    for columns, group in {g.factor.columns: g for g in design.groups}.items():
+        name = ":".join(columns)
+        if group.n_levels < _FEW:
+            message = (
+                f"{group.n_levels} levels; a standard deviation learned from fewer than {_FEW} rests on its prior and "
+                f"is very uncertain without one. Consider {name_text(name)} among the common terms."
+            )
+            problems.append(Problem(name, message, "few levels"))
+        problems += _singletons(name, group)
+    for group in design.groups:
+        if design.dispersion is not None and group.size >= design.n_rows and group.n_effects > 1:
+            message = (
+                f"{group.size} effects for {count(design.n_rows, 'row')}; their standard deviations and "
+                f"{design.dispersion} are hard to tell apart. Consider fewer effects than {', '.join(group.effects)}."
+            )
+            problems.append(Problem(group.label, message, "identification"))
+    return problems
+
+
+def _singletons(name: str, group: GroupEffects) -> list[Problem]:
+    alone = np.flatnonzero(np.bincount(group.codes, minlength=group.n_levels) == 1)
+    # A factor with a level for every row is meant so: it models overdispersion.
+    if not 0 < len(alone) < group.n_levels:
+        return []
+    listing = first_of(repr(group.factor.levels[k]) for k in alone)
+    message = (
+        f"{len(alone)} of {group.n_levels} levels have one row only ({listing}). "
+        "They add little to what is learned; check that no label is misspelt."
+    )
+    return [Problem(name, message, "singletons")]

@@ -1,0 +1,150 @@
+"""Terms before they are coded: functions outside their domain, and factors that cannot be compared."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from bayesglmm.coding import evaluate, learn_coding
+from bayesglmm.errors import Problem, nearest
+from bayesglmm.formula import ELEMENTWISE, Call, Common, Contrast, Formula, Name, Node, columns, name_text, node_text
+from bayesglmm.validate.storage import Storage, distinct, storage_of
+from bayesglmm.validate.table import Table
+from bayesglmm.validate.uses import CATEGORICAL, Role, Use, calls
+from bayesglmm.validate.words import count, first_of, number_text, rows_text, value_text
+
+__all__ = ["expression_problems", "factor_problems"]
+
+_DOMAINS: Final = {
+    "log": "log() needs numbers above 0",
+    "log1p": "log1p() needs numbers above -1",
+    "sqrt": "sqrt() needs numbers >= 0",
+    "exp": "exp() is too large above 709",
+}
+_ONE_NUMBER_A_ROW: Final = (*ELEMENTWISE, "I", "scale", "center")
+
+
+def expression_problems(formula: Formula, table: Table) -> list[Problem]:
+    """Return the functions and offsets of a formula that have no finite value in some rows.
+
+    A function of an expression that is itself in the list is left out: it says nothing new.
+    """
+    found: dict[Node, Problem] = {}
+    for part, kind in _parts(formula):
+        for call in calls(part):
+            _record(call, kind, table, found)
+        if kind == "offset" and not isinstance(part, Name | Call):
+            _record(part, kind, table, found)
+    return list(found.values())
+
+
+def _parts(formula: Formula) -> list[tuple[Node, str]]:
+    predictors = [formula.common.terms, *(group.effects.terms for group in formula.groups)]
+    return [
+        (formula.response.expression, "response"),
+        *((terms, "term") for terms in predictors if terms is not None),
+        *((offset, "offset") for offset in formula.common.offsets),
+    ]
+
+
+def _record(node: Node, kind: str, table: Table, found: dict[Node, Problem]) -> None:
+    if node in found or any(inner in found for inner in calls(node)) or not table.sound(columns(node)):
+        return
+    if not isinstance(node, Call) or node.function in _ONE_NUMBER_A_ROW:
+        problem = _not_finite(node, kind, table)
+    elif node.function == CATEGORICAL:
+        problem = _absent_level(node, table)
+    else:
+        problem = _without_basis(node, table)
+    if problem is not None:
+        found[node] = problem
+
+
+def _not_finite(node: Node, kind: str, table: Table) -> Problem | None:
+    names = columns(node)
+    rows = table.complete(names)
+    values = evaluate(node, rows)
+    mask = ~np.isfinite(values)
+    if not mask.any():
+        return None
+    function = node.function if isinstance(node, Call) else ""
+    if function == "scale" and mask.all():
+        return Problem(node_text(node), "cannot be scaled, because it is constant. Leave the term out.", kind)
+    because = f"; {name_text(names[0])} is {_range(rows[names[0]], mask)} there" if len(names) == 1 else ""
+    because += f"; {_DOMAINS[function]}" if function in _DOMAINS else ""
+    where = rows_text(mask, rows.index, lambda k: value_text(values[k]))
+    message = (
+        f"{mask.sum()} of {len(mask)} values not finite {where}{because}. "
+        "Correct these rows, leave them out, or choose another transformation."
+    )
+    return Problem(node_text(node), message, kind)
+
+
+def _range(column: pd.Series, mask: np.ndarray) -> str:
+    values = column.to_numpy(dtype=np.float64)[mask]
+    low, high = float(values.min()), float(values.max())
+    return number_text(low) if low == high else f"between {number_text(low)} and {number_text(high)}"
+
+
+def _without_basis(call: Call, table: Table) -> Problem | None:
+    rows = table.complete(columns(call))
+    where = node_text(call)
+    try:
+        # formulae prints before it raises.
+        with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+            _, matrix = learn_coding(Common(call, intercept=False), rows)
+    except Exception as error:  # whatever formulae, NumPy or SciPy make of it
+        return Problem(where, f"cannot be computed from these data: {error}", "term")
+    n_values = len(np.unique(evaluate(call.arguments[0], rows)))
+    # A basis that spans the constant has one column more.
+    most = n_values - (not dict(call.options).get("intercept", False))
+    if np.isfinite(matrix).all() and matrix.shape[1] <= most:
+        return None
+    message = (
+        f"asks for {count(matrix.shape[1], 'column')}, and its argument takes only "
+        f"{count(n_values, 'distinct value')}. Ask for at most {max(1, most)}."
+    )
+    return Problem(where, message, "term")
+
+
+def _absent_level(call: Call, table: Table) -> Problem | None:
+    level = next((v.level for _, v in call.options if isinstance(v, Contrast)), None)
+    name = columns(call)[0]
+    levels = distinct(table.frame[name])
+    if level is None or any(value == level for value in levels):
+        return None
+    listing = f"Levels: {first_of(sorted(map(value_text, levels)))}."
+    message = f"{name_text(name)} has no level {value_text(level)}.{nearest(str(level), map(str, levels))} {listing}"
+    return Problem(node_text(call), message, "term")
+
+
+def factor_problems(uses: Iterable[Use], table: Table) -> list[Problem]:
+    """Return factors among the terms that have one level, or at least as many levels as there are rows."""
+    roles = {use.column: use.role for use in uses if use.role in (Role.TERM, Role.FACTOR)}
+    problems = []
+    for name, role in roles.items():
+        if not table.sound((name,)):
+            continue
+        column = table.frame[name]
+        if role is Role.TERM and storage_of(column) is Storage.NUMBERS:
+            continue
+        levels = distinct(column)
+        n_rows = len(column)
+        if len(levels) == 1:
+            message = (
+                f"this factor has one level ({value_text(levels[0])}): there is nothing to compare it with. "
+                "Leave it out of the formula."
+            )
+            problems.append(Problem(name, message, "one level"))
+        elif len(levels) >= n_rows:
+            message = (
+                f"this factor has {len(levels)} levels in {n_rows} rows, a coefficient for every row. "
+                f"Make it a group term, (1 | {name_text(name)}), or convert it with pd.to_numeric if it is a number."
+            )
+            problems.append(Problem(name, message, "too many levels"))
+    return problems

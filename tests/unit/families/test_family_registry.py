@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from bayesglmm.errors import SpecificationError
+from bayesglmm.families import FAMILIES, get_family, get_link
+
+
+def test_the_registry():
+    links = {name: tuple(family.links) for name, family in FAMILIES.items()}
+    assert links == {
+        "gaussian": ("identity", "log"),
+        "bernoulli": ("logit", "probit", "cloglog", "cauchit"),
+        "binomial": ("logit", "probit", "cloglog", "cauchit"),
+        "poisson": ("log", "sqrt"),
+    }
+    assert {name: family.dispersion for name, family in FAMILIES.items() if family.dispersion} == {
+        "gaussian": "sigma"
+    }
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)
+def test_records_are_whole(family):
+    assert get_family(family.name) is family
+    assert get_link(family) is family.links[family.default_link]
+    assert all(name == record.link.name for name, record in family.links.items())
+    assert family.remedy.endswith(".")
+    assert not family.needs.endswith(".")
+
+
+def test_unknown_family_names_the_nearest():
+    with pytest.raises(SpecificationError) as error:
+        get_family("poison")
+    assert str(error.value) == (
+        "family: unknown family 'poison'; allowed: gaussian, bernoulli, binomial, poisson. "
+        "Did you mean 'poisson'?"
+    )
+
+
+def test_unknown_link_names_those_of_the_family():
+    with pytest.raises(SpecificationError) as error:
+        get_link(FAMILIES["bernoulli"], "logitt")
+    assert str(error.value) == (
+        "link: unknown link 'logitt' for bernoulli; allowed: logit, probit, cloglog, cauchit. "
+        "Did you mean 'logit'?"
+    )
+
+
+def test_a_link_of_another_family_is_refused():
+    with pytest.raises(SpecificationError, match="unknown link 'sqrt' for gaussian; allowed: identity, log"):
+        get_link(FAMILIES["gaussian"], "sqrt")
+
+
+def test_families_import_neither_pymc_nor_scipy_stats():
+    program = "import sys, bayesglmm.families; print(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(result.stdout.split())
+    assert "bayesglmm.families.poisson" in loaded
+    assert not loaded & {"pymc", "pytensor", "scipy.stats", "matplotlib", "nutpie"}
