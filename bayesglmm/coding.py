@@ -7,20 +7,21 @@ and nothing in a formula can reach anything but columns and the fixed list of fu
 
 from __future__ import annotations
 
-import re
+import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bayesglmm.formula import columns, common_text, expression_text
+from bayesglmm.errors import DataError, Problem
+from bayesglmm.formula import columns, common_text, component_names, expression_text
 from bayesglmm.formula.tree import Common, Name, Node, Number
 
 __all__ = ["Coding", "evaluate", "learn_coding"]
 
 _FUNCTIONS = {"log": np.log, "log1p": np.log1p, "exp": np.exp, "sqrt": np.sqrt, "abs": np.abs}
-_PLACEHOLDER = re.compile(r"colz(\d+)q")
 
 
 @dataclass(frozen=True)
@@ -46,27 +47,41 @@ class Coding:
     _learned: Any = field(repr=False, compare=False)
 
     def matrix(self, data: pd.DataFrame) -> np.ndarray:
-        """Return the (n, p) matrix of ``data`` in the learned coding (levels, means and knots are those learned)."""
+        """Return the (n, p) matrix of ``data`` in the learned coding (levels, means and knots are those learned).
+
+        Raises
+        ------
+        DataError
+            A categorical column holds a value that was not learned.
+        """
         if not self.names:
             return np.empty((len(data), 0))
-        matrix = self._learned.evaluate_new_data(_renamed(data, self.columns)).design_matrix
+        try:
+            matrix = self._learned.evaluate_new_data(_renamed(data, self.columns)).design_matrix
+        except ValueError as error:
+            message = str(error)
+            for place, name in _places(self.columns).items():
+                message = message.replace(place, name)
+            message = f"these rows cannot be coded as those that the model learned from. {message}"
+            raise DataError([Problem(", ".join(self.columns), message, "levels")]) from error
         return np.ascontiguousarray(matrix, dtype=np.float64).reshape(len(data), -1)
+
+
+def _places(names: tuple[str, ...]) -> dict[str, str]:
+    """Return placeholder -> column."""
+    return {f"colz{k}q": name for k, name in enumerate(names)}
 
 
 def _renamed(data: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
     """Return the named columns under placeholder names, unused categories dropped."""
     renamed = {}
-    for k, name in enumerate(names):
+    for place, name in _places(names).items():
         column = data[name]
         if isinstance(column.dtype, pd.CategoricalDtype):
             column = column.cat.remove_unused_categories()
-        renamed[f"colz{k}q"] = column
+        renamed[place] = column
     # A data frame without columns has no rows for formulae: an intercept alone needs one.
     return pd.DataFrame(renamed if renamed else {"colzq": np.zeros(len(data))}, index=data.index)
-
-
-def _original(label: str, names: tuple[str, ...]) -> str:
-    return _PLACEHOLDER.sub(lambda match: names[int(match.group(1))], label)
 
 
 def learn_coding(common: Common, data: pd.DataFrame) -> tuple[Coding, np.ndarray]:
@@ -89,16 +104,18 @@ def learn_coding(common: Common, data: pd.DataFrame) -> tuple[Coding, np.ndarray
     if common.terms is None and not common.intercept:
         return Coding((), (), (), (), None), np.empty((len(data), 0))
     used = columns(common.terms) if common.terms is not None else ()
-    places = {name: f"colz{k}q" for k, name in enumerate(used)}
-    text = common_text(common, places.__getitem__)
+    place_of = {name: place for place, name in _places(used).items()}
+    text = common_text(common, place_of.__getitem__)
+    # A column alone is called as it is; anything else as the formula writes it.
+    written = {**component_names(common, place_of.__getitem__), **_places(used)}
     learned = _design_matrices(text, _renamed(data, used)).common
     names: list[str] = []
     terms: list[str] = []
     categorical: list[bool] = []
     for term in learned.terms.values():
-        labels = [_original(label, used) for label in term.labels]
+        name, labels = _labels(term, written)
         names += labels
-        terms += [_original(term.name, used)] * len(labels)
+        terms += [name] * len(labels)
         indicators = term.kind == "categoric" or (term.kind == "interaction" and _is_binary(term.data))
         categorical += [indicators] * len(labels)
     matrix = np.ascontiguousarray(learned.design_matrix, dtype=np.float64).reshape(len(data), -1)
@@ -106,11 +123,22 @@ def learn_coding(common: Common, data: pd.DataFrame) -> tuple[Coding, np.ndarray
     return Coding(tuple(names), used, tuple(terms), tuple(categorical), learned), matrix
 
 
+def _labels(term: Any, written: Mapping[str, str]) -> tuple[str, list[str]]:
+    """Return the name of a term and of each of its columns, with components called as in ``written``."""
+    if term.kind == "intercept":
+        return term.name, list(term.labels)
+    parts = [(written[c.name], [label.removeprefix(c.name) for label in c.labels]) for c in term.components]
+    each = [[name + suffix for suffix in suffixes] for name, suffixes in parts]
+    return ":".join(name for name, _ in parts), [":".join(label) for label in itertools.product(*each)]
+
+
 def _forget_rows(learned: Any) -> None:
     """Let go of the copies of the data that `formulae` keeps beside what it learned."""
     learned.data = learned.design_matrix = None
     for term in learned.terms.values():
         term.data = None
+        for component in getattr(term, "components", ()):
+            component.value = component._intermediate_data = None
 
 
 def _is_binary(matrix: np.ndarray) -> bool:
@@ -124,8 +152,8 @@ def evaluate(expression: Node, data: pd.DataFrame) -> np.ndarray:
     if isinstance(expression, Number):
         return np.full(len(data), float(expression.value))
     used = columns(expression)
-    places = {name: f"colz{k}q" for k, name in enumerate(used)}
-    text = "0 + " + expression_text(expression, places.__getitem__)
+    place_of = {name: place for place, name in _places(used).items()}
+    text = "0 + " + expression_text(expression, place_of.__getitem__)
     matrix = _design_matrices(text, _renamed(data, used)).common.design_matrix
     return np.ascontiguousarray(matrix, dtype=np.float64).reshape(len(data))
 

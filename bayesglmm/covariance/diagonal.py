@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bayesglmm.covariance.record import Structure
+from bayesglmm.covariance.theta import DIAGONAL_THETA
 
 __all__ = ["DIAGONAL_CODE", "INDEPENDENT", "SCALAR"]
 
@@ -27,5 +28,10 @@ def _no_code(variable: str, label: str, effect_dims: tuple[str, str], q: int, et
     return []
 
 
-SCALAR = Structure("scalar", DIAGONAL_CODE, False, _no_coordinates, _no_constant, _no_graph, _no_code)
-INDEPENDENT = Structure("independent", DIAGONAL_CODE, False, _no_coordinates, _no_constant, _no_graph, _no_code)
+
+def _diagonal(name: str) -> Structure:
+    return Structure(name, DIAGONAL_CODE, False, _no_coordinates, _no_constant, DIAGONAL_THETA, _no_graph, _no_code)
+
+
+SCALAR = _diagonal("scalar")
+INDEPENDENT = _diagonal("independent")

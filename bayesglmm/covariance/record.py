@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from bayesglmm.covariance.theta import ThetaMap
+
 __all__ = ["Structure"]
 
 
@@ -30,6 +32,8 @@ class Structure:
     graph : callable
         (pm, pt, label, effect_dims, q, eta) -> the (q, q) Cholesky factor L as a PyMC variable, or None for the
         identity. The modules are passed in: this package does not import PyMC.
+    theta : ThetaMap
+        Parameters of Lambda for classical fits.
     code_lines : callable
         (variable, label, effect_dims, q, eta) -> source lines of the same statements, which define ``variable``.
     """
@@ -39,6 +43,7 @@ class Structure:
     correlated: bool
     coordinates: Callable[[int], int]
     log_constant: Callable[[int, float], float]
+    theta: ThetaMap
     graph: Callable[..., Any]
     code_lines: Callable[..., list[str]]
 

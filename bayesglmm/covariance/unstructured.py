@@ -15,6 +15,7 @@ from typing import Any
 from numba.extending import register_jitable
 
 from bayesglmm.covariance.record import Structure
+from bayesglmm.covariance.theta import LOWER_TRIANGLE
 
 __all__ = ["UNSTRUCTURED", "UNSTRUCTURED_CODE", "lkj_adjoint", "lkj_factor"]
 
@@ -86,4 +87,6 @@ def _code(variable: str, label: str, effect_dims: tuple[str, str], q: int, eta: 
     ]
 
 
-UNSTRUCTURED = Structure("unstructured", UNSTRUCTURED_CODE, True, _coordinates, _log_constant, _graph, _code)
+UNSTRUCTURED = Structure(
+    "unstructured", UNSTRUCTURED_CODE, True, _coordinates, _log_constant, LOWER_TRIANGLE, _graph, _code
+)

@@ -10,6 +10,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import numba as nb
 import numpy as np
 
 from bayesglmm.compiled import compiled, source_stamp
@@ -18,6 +19,12 @@ from bayesglmm.density.layout import COR, HAS_INTERCEPT, LEVELS, SD, SLOPE, STRU
 from bayesglmm.priors import evaluate_scalar
 
 __all__ = ["add_group_effects", "compile_joint", "group_factor", "natural_scalars", "spread_effects"]
+
+_ROW, _TABLE = nb.float64[::1], nb.float64[:, ::1]
+#: One signature, so that every process compiles (and caches) the same thing.
+_SIGNATURE = nb.float64(
+    *(_ROW, _TABLE, _TABLE, _ROW, _TABLE, nb.int32[:, ::1], nb.int64[:, ::1], _TABLE, _ROW, _TABLE, _ROW, _ROW, _ROW)
+)
 
 
 @compiled
@@ -142,7 +149,6 @@ def compile_joint(row: Callable[..., Any]) -> Callable[..., float]:
     """
     stamp = source_stamp()
 
-    @compiled
     def joint(x, rows, X, center, slopes, codes, terms, table, lkj, work, u, gu, grad):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018  a free variable is part of numba's cache key (see compiled.py)
         n = rows.shape[1]
@@ -194,4 +200,7 @@ def compile_joint(row: Callable[..., Any]) -> Callable[..., float]:
             at += size
         return total
 
-    return joint
+    # A name of its own for every row: kernels that share a name share an index of cached files, and two processes that
+    # fill an empty cache at the same time could give their kernels the same file.
+    joint.__qualname__ = f"joint_{row.__module__}_{row.__qualname__}"
+    return compiled(_SIGNATURE)(joint)

@@ -107,8 +107,8 @@ def validate(design: Design, used: pd.DataFrame) -> tuple[Problem, ...]:
     Raises
     ------
     DataError
-        With every error that needs the coded design: X of deficient rank, fewer rows than coefficients, grouping factors
-        that cannot be told from sigma.
+        With every error that needs the coded design: X of deficient rank, fewer rows than coefficients,
+        grouping factors that cannot be told from sigma.
     """
     problems = coded_problems(design.coding, design.X, design.row_labels) + grouping_problems(design)
     if problems:

@@ -63,6 +63,8 @@ def _first_misuse(column: pd.Series, uses: list[Use]) -> Problem | None:
 
 def _conversion(column: pd.Series) -> str:
     name = repr(str(column.name))
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return f"Convert it: data[{name}] = data[{name}].astype(float)."
     return f"Convert it: data[{name}] = pd.to_numeric(data[{name}])."
 
 
@@ -98,6 +100,7 @@ def _not_a_term(column: pd.Series, storage: Storage, use: Use) -> Problem | None
     remedy = {
         Storage.NUMBERS_IN_OBJECTS: _conversion(column),
         Storage.DATES: "Compute a number from it first, for instance the days since the first date.",
+        Storage.COMPLEX: "Compute a real number from it first.",
     }.get(storage, f"For a factor make it all text: data[{name!r}] = data[{name!r}].astype(str).")
     held = "categories of several types" if storage is Storage.CATEGORIES else storage.value
     message = f"holds {held}; {use.place} needs numbers, text or categories. {remedy}"
@@ -119,8 +122,10 @@ def _not_labels(column: pd.Series, storage: Storage, use: Use) -> Problem | None
         return error.problems[0]
     except TypeError:
         example = value_text(present.iloc[0])
-        message = f"holds values that cannot be labels ({example}); {use.place} needs text, numbers or categories. "
-        message += f"Make it text: data[{name!r}] = data[{name!r}].astype(str)."
+        message = (
+            f"holds values that cannot be labels ({example}); {use.place} needs text, numbers or categories. "
+            f"Make it text: data[{name!r}] = data[{name!r}].astype(str)."
+        )
         return Problem(name, message, "type")
     return None
 
@@ -145,21 +150,21 @@ def _numbers_as_factor(column: pd.Series) -> Problem:
     values = distinct(column)
     message = (
         f"text that reads as numbers ({first_of(repr(str(v)) for v in values)}) is used as a factor with "
-        f"{count(len(values), 'level')}. If it is a number, convert it with pd.to_numeric; if it is a factor, "
-        f"say so with C({name_text(name)})."
+        f"{count(len(values), 'level')}. If it is a number, convert it with pd.to_numeric; "
+        f"if it is a factor, say so with C({name_text(name)})."
     )
     return Problem(name, message, "text factor")
 
 
 def _unused_categories(column: pd.Series) -> list[Problem]:
     categories = column.cat.categories
-    unused = ~np.isin(np.arange(len(categories)), pd.unique(column.cat.codes))
+    unused = ~np.isin(np.arange(len(categories)), column.cat.codes.unique())
     if not unused.any():
         return []
     name = str(column.name)
     message = (
-        f"{unused.sum()} of {len(categories)} categories have no rows "
-        f"({first_of(value_text(v) for v in categories[unused])}) and are left out. "
+        f"{unused.sum()} of {len(categories)} categories without a row "
+        f"({first_of(value_text(v) for v in categories[unused])}), left out of the model. "
         f"data[{name!r}].cat.remove_unused_categories() says that this is meant."
     )
     return [Problem(name, message, "unused levels")]

@@ -1,4 +1,4 @@
-"""The coded common part: finite, of full rank, of sensible scale, its coefficients with names of their own."""
+"""The coded common part: finite, of full rank, of sensible scale, with a name for each coefficient."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def coded_problems(coding: Coding, X: np.ndarray, rows: pd.Index) -> list[Proble
         return [*problems, Problem("common part", message, "rank")]
     intercept = coding.names[:1] == (INTERCEPT,)
     found = dependences(X, moments_of(X), intercept) if p else ()
-    return problems + [_dependent(coding, dependence) for dependence in found]
+    return problems + _dependent(coding, found)
 
 
 def _names(coding: Coding) -> list[Problem]:
@@ -64,30 +64,52 @@ def _infinite(coding: Coding, X: np.ndarray, finite: np.ndarray, rows: pd.Index)
     for j in np.flatnonzero(~finite.all(axis=0)):
         values, mask = X[:, j], ~finite[:, j]
         where = rows_text(mask, rows, lambda k, values=values: value_text(values[k]))  # type: ignore[misc]
-        message = f"{mask.sum()} of {len(mask)} values of this column of X not finite {where}. Rescale the columns."
+        message = f"{mask.sum()} of {len(mask)} values of this column of X not finite {where}. Rescale it."
         problems.append(Problem(coding.names[j], message, "term"))
     return problems
 
 
-def _dependent(coding: Coding, dependence: Dependence) -> Problem:
-    names = coding.names
-    name = names[dependence.column]
-    if not dependence.others:
-        message = (
-            "this column of X is 0 in every row, so its coefficient has no unique value. For an interaction this means "
-            "that the combination does not occur: leave the interaction out, or merge levels."
-        )
-        return Problem(name, message, "rank")
-    involved = [dependence.column, *(k for k, _ in dependence.others)]
-    terms = list(dict.fromkeys(coding.terms[k] for k in involved if names[k] != INTERCEPT))
-    if len(dependence.others) < _TERMS_OF_AN_EQUATION:
-        equation = f"{name} = {_sum(dependence.others, names)}"
-    else:
-        equation = f"{name} is a combination of {first_of(names[k] for k, _ in dependence.others)}"
-    choice = f"Leave out {terms[0]}" if len(terms) == 1 else f"Leave out one of {', '.join(terms)}"
-    example = "" if len(terms) == 1 else f", for instance {coding.terms[dependence.column]}"
-    message = f"the columns of X are linearly dependent: {equation}. {choice}{example}."
-    return Problem(name, message, "rank")
+def _dependent(coding: Coding, found: tuple[Dependence, ...]) -> list[Problem]:
+    """Return a problem for each term with columns of zeros, and for each with columns that others imply."""
+    empty: dict[str, list[Dependence]] = {}
+    dependent: dict[str, list[Dependence]] = {}
+    for dependence in found:
+        kind = dependent if dependence.others else empty
+        kind.setdefault(coding.terms[dependence.column], []).append(dependence)
+    return [
+        *(_empty_term(term, group, coding) for term, group in empty.items()),
+        *(_dependent_term(term, group, coding) for term, group in dependent.items()),
+    ]
+
+
+def _empty_term(term: str, group: list[Dependence], coding: Coding) -> Problem:
+    names = [coding.names[dependence.column] for dependence in group]
+    single = len(names) == 1
+    columns = "this column of X is" if single else f"{len(names)} columns of X ({first_of(names)}) are"
+    message = (
+        f"{columns} 0 in every row, which leaves nothing to learn a coefficient from. For an interaction "
+        "it means that a combination does not occur: leave the interaction out, or merge levels."
+    )
+    return Problem(names[0] if single else term, message, "rank")
+
+
+def _dependent_term(term: str, group: list[Dependence], coding: Coding) -> Problem:
+    names, first = coding.names, group[0]
+    where = names[first.column] if len(group) == 1 else term
+    others = [k for k, _ in first.others]
+    if [names[k] for k in others] == [INTERCEPT]:
+        value = number_text(first.others[0][1])
+        message = f"constant ({value}) in every row, as the intercept is. Leave out {term}."
+        return Problem(where, message, "rank")
+    equation = f"{names[first.column]} = {_sum(first.others, names)}"
+    if len(others) > _TERMS_OF_AN_EQUATION:
+        equation = f"{names[first.column]} is a combination of {first_of(names[k] for k in others)}"
+    more = f", and {count(len(group) - 1, 'more such equation')}" if len(group) > 1 else ""
+    involved = [k for dependence in group for k, _ in dependence.others if names[k] != INTERCEPT]
+    terms = list(dict.fromkeys([term, *(coding.terms[k] for k in involved)]))
+    choice = f"one of {first_of(terms)}, for instance {term}" if len(terms) > 1 else term
+    message = f"the columns of X are linearly dependent: {equation}{more}. Leave out {choice}."
+    return Problem(where, message, "rank")
 
 
 def _sum(parts: tuple[tuple[int, float], ...], names: tuple[str, ...]) -> str:
@@ -114,7 +136,7 @@ def scale_warnings(design: Design) -> list[Problem]:
 def _sds(coding: Coding, X: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:
     """Return the standard deviations of the columns that are numbers and vary."""
     moments = moments_of(X)
-    numeric = [not c for c in coding.categorical[len(coding.names) - len(names) :]]
+    numeric = ~np.array(coding.categorical[len(coding.names) - len(names) :], dtype=bool)
     varying = moments.sd > _ROUNDING * np.abs(moments.mean)
     chosen = numeric & varying
     return {name: float(sd) for name, sd, use in zip(names, moments.sd, chosen, strict=True) if use}
@@ -128,4 +150,3 @@ def _of_scale(sds: dict[str, float], words: str) -> Problem:
         "choose another unit, or write scale() around the column."
     )
     return Problem(first_of(sds), message, "scale")
-

@@ -25,5 +25,6 @@ def constant_response_warnings(design: Design) -> list[Problem]:
         consequence = "the likelihood has no maximum, and without a prior the intercept grows without bound"
     else:
         consequence = "no term can explain anything"
-    message = f"constant response: every row has {value}; {consequence}. Check how the column was read or filtered."
+    remedy = "Check how the column was read or filtered."
+    message = f"constant response: every row has {value}; {consequence}. {remedy}"
     return [Problem(design.response_name, message, "constant response")]

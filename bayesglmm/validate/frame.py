@@ -23,12 +23,13 @@ def require_frame(data: object) -> None:
             if hasattr(data, "to_pandas")
             else "pandas.DataFrame(...) builds one from a dictionary of columns."
         )
-        message = f"a pandas DataFrame with one row an observation is needed; got {type(data).__name__}. {remedy}"
+        got = type(data).__name__
+        message = f"a pandas DataFrame with one row an observation is needed; got {got}. {remedy}"
         raise DataError([Problem("data", message, "data frame")])
     if data.columns.nlevels > 1:
         message = (
-            f"the columns have {data.columns.nlevels} levels of labels, and a formula can name only one. Join them: "
-            "data.columns = data.columns.map('_'.join)."
+            f"the columns have {data.columns.nlevels} levels of labels, and a formula can name only one. "
+            "Join them: data.columns = data.columns.map('_'.join)."
         )
         raise DataError([Problem("data", message, "data frame")])
 
@@ -64,12 +65,13 @@ def _absent(name: str, data: pd.DataFrame) -> str:
     twin = next((label for label in data.columns if not isinstance(label, str) and str(label) == name), None)
     if twin is not None:
         return (
-            f"the data have a column labelled {twin!r} ({type(twin).__name__}), and formulas name columns by text. "
-            "Rename it: data = data.rename(columns=str)."
+            f"the data have a column labelled {twin!r} ({type(twin).__name__}), and formulas name columns by "
+            "text. Rename it: data = data.rename(columns=str)."
         )
     labels = [str(label) for label in data.columns]
-    listing = f" Columns: {', '.join(labels)}." if 0 < len(labels) <= _LISTED_COLUMNS else ""
-    return f"is not a column of the data.{nearest(name, labels)}{listing or f' The data have {len(labels)} columns.'}"
+    few = 0 < len(labels) <= _LISTED_COLUMNS
+    listing = f"Columns: {', '.join(labels)}." if few else f"The data have {len(labels)} columns."
+    return f"is not a column of the data.{nearest(name, labels)} {listing}"
 
 
 def select(names: Iterable[str], data: pd.DataFrame) -> pd.DataFrame:

@@ -68,10 +68,10 @@ def _level_problems(
             f"Leave its group term out, such as {term}."
         )
         return [Problem(name, message, "one level")]
-    if J == n_rows and has_intercept and dispersion is not None:
+    if n_rows == J and has_intercept and dispersion is not None:
         message = (
-            f"as many levels as rows ({J}), so sd({name}) and {dispersion} cannot be told apart. Leave {term} out, "
-            "group by something that repeats, or give known standard errors: y | se(s)."
+            f"as many levels as rows ({J}), so sd({name}) and {dispersion} cannot be told apart. "
+            f"Leave {term} out, group by something that repeats, or give known standard errors: y | se(s)."
         )
         return [Problem(name, message, "identification")]
     return []
@@ -83,9 +83,10 @@ def grouping_warnings(design: Design) -> list[Problem]:
     for columns, group in {g.factor.columns: g for g in design.groups}.items():
         name = ":".join(columns)
         if group.n_levels < _FEW:
+            among = ":".join(map(name_text, columns))
             message = (
-                f"{group.n_levels} levels; a standard deviation learned from fewer than {_FEW} rests on its prior and "
-                f"is very uncertain without one. Consider {name_text(name)} among the common terms."
+                f"{group.n_levels} levels; a standard deviation learned from fewer than {_FEW} rests on its "
+                f"prior and is very uncertain without one. Consider {among} among the common terms."
             )
             problems.append(Problem(name, message, "few levels"))
         problems += _singletons(name, group)
@@ -93,7 +94,8 @@ def grouping_warnings(design: Design) -> list[Problem]:
         if design.dispersion is not None and group.size >= design.n_rows and group.n_effects > 1:
             message = (
                 f"{group.size} effects for {count(design.n_rows, 'row')}; their standard deviations and "
-                f"{design.dispersion} are hard to tell apart. Consider fewer effects than {', '.join(group.effects)}."
+                f"{design.dispersion} are hard to tell apart. Consider fewer effects than "
+                f"{', '.join(group.effects)}."
             )
             problems.append(Problem(group.label, message, "identification"))
     return problems
@@ -106,7 +108,7 @@ def _singletons(name: str, group: GroupEffects) -> list[Problem]:
         return []
     listing = first_of(repr(group.factor.levels[k]) for k in alone)
     message = (
-        f"{len(alone)} of {group.n_levels} levels have one row only ({listing}). "
-        "They add little to what is learned; check that no label is misspelt."
+        f"{len(alone)} of {group.n_levels} levels with a single row ({listing}): they say little about "
+        f"sd({name}). Check that no label is misspelt."
     )
     return [Problem(name, message, "singletons")]

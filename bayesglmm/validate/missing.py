@@ -20,16 +20,15 @@ def missing_masks(used: pd.DataFrame) -> dict[str, np.ndarray]:
 
 def missing_problems(table: Table) -> list[Problem]:
     """Return one problem for each column with missing values."""
-    index = table.frame.index
-    return [
-        Problem(
-            name,
-            f"{mask.sum()} of {len(mask)} values missing {rows_text(mask, index)}. "
-            'Fill them in, or leave these rows out with missing="drop".',
-            "missing",
-        )
-        for name, mask in table.missing.items()
-    ]
+    problems = []
+    for name, mask in table.missing.items():
+        remedy = 'Fill them in, or leave these rows out with missing="drop".'
+        if mask.all():
+            remedy = "Fill the column in, or leave it out of the model."
+        where = rows_text(mask, table.frame.index)
+        message = f"{mask.sum()} of {len(mask)} values missing {where}. {remedy}"
+        problems.append(Problem(name, message, "missing"))
+    return problems
 
 
 def drop_rows(table: Table) -> tuple[Table, pd.Index, list[Problem]]:

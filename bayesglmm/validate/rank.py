@@ -14,7 +14,7 @@ __all__ = ["Dependence", "dependences"]
 
 #: A column is dependent when this share of its length, or less, lies outside the span of the earlier ones.
 _TOLERANCE: Final = 1e-7
-#: X'X squares the condition of X, so that above this eigenvalue of its correlation form X is safely of full rank.
+#: X'X squares the condition of X: above this eigenvalue of its correlation form, X is safely of full rank.
 _CLEARLY_INDEPENDENT: Final = 1e-8
 #: A centred column this short against the column itself is rounding: the column is constant.
 _CONSTANT: Final = 1e-12
@@ -39,9 +39,10 @@ class Dependence:
 def dependences(X: np.ndarray, moments: Moments, intercept: bool) -> tuple[Dependence, ...]:
     """Return the columns of X that are linear combinations of columns before them.
 
-    X'X settles the usual case in one pass without a copy. Where it leaves doubt, X itself is decomposed: the triangle of
-    its QR decomposition has the dependences of X, and its columns are taken in order, each against those kept so far
-    (so that of two equal columns it is the later that is named, as in R's ``lm``).
+    X'X settles the usual case in one pass without a copy. Where it leaves doubt, X itself is decomposed:
+    the triangle of its QR decomposition has the dependences of X, and its columns are taken in order, each
+    against those kept so far (so that of two equal columns it is the later that is named, as in R's
+    ``lm``).
 
     Parameters
     ----------
@@ -50,8 +51,8 @@ def dependences(X: np.ndarray, moments: Moments, intercept: bool) -> tuple[Depen
     moments : Moments
         Of X.
     intercept : bool
-        Whether the first column is the intercept. The others are then centred, which changes no span and lets a column
-        far from 0, such as a year, count by how it varies.
+        Whether the first column is the intercept. The others are then centred, which changes no span and
+        lets a column far from 0, such as a year, count by how it varies.
     """
     if X.shape[1] == 0 or _clearly_independent(moments, intercept):
         return ()

@@ -1,4 +1,4 @@
-"""The left side: response within the family's support; trials, standard errors and weights that can be used."""
+"""The left side: a response within the family's support; usable trials, standard errors and weights."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def response_problems(spec: ModelSpec, table: Table) -> list[Problem]:
         remedy = "The trials of a row are its successes and failures together; leave out rows without trials."
         problems += _unfit(response.trials.name, table, _not_a_count, words, remedy, "trials")
     if response.se is not None:
-        remedy = "A known standard error is positive; leave these rows out, or se() if it is not known."
+        remedy = "A known standard error is positive; leave out these rows, or se() if there is none."
         problems += _unfit(response.se.name, table, _not_positive, "not above 0", remedy, "standard error")
     weights = weights_name(spec)
     if weights is not None:
         remedy = "A weight multiplies its row's log-likelihood; leave out rows that should not count."
         problems += _unfit(weights, table, _not_positive, "not above 0", remedy, "weights")
     if weights is not None and spec.weights not in (None, weights):
-        message = f"weights are given twice: {weights!r} in the formula, {spec.weights!r} beside it. Keep one."
+        message = f"weights are given twice, as {weights!r} and as {spec.weights!r}. Keep one of them."
         problems.append(Problem(str(spec.weights), message, "weights"))
     return _support_problems(spec, table.without(p.where for p in problems)) + problems
 

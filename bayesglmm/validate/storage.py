@@ -47,7 +47,7 @@ def storage_of(column: pd.Series) -> Storage:
 def distinct(column: pd.Series) -> np.ndarray:
     """Return the distinct values of a column, missing ones left out, in order of appearance."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        codes = pd.unique(column.cat.codes)
+        codes = np.asarray(column.cat.codes.unique())
         return np.asarray(column.cat.categories)[codes[codes >= 0]]
     return np.asarray(column.dropna().unique())
 

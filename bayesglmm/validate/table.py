@@ -48,6 +48,6 @@ class Table:
         return present
 
     def complete(self, names: Iterable[str]) -> pd.DataFrame:
-        """Return the rows that have no missing value in these columns; all of them, uncopied, if there are none."""
+        """Return the rows without a missing value in these columns; without a copy if that is all."""
         present = self.present(names)
         return self.frame if present.all() else self.frame.loc[present]

@@ -8,15 +8,25 @@ from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from bayesglmm.coding import evaluate, learn_coding
 from bayesglmm.errors import Problem, nearest
-from bayesglmm.formula import ELEMENTWISE, Call, Common, Contrast, Formula, Name, Node, columns, name_text, node_text
+from bayesglmm.formula import (
+    ELEMENTWISE,
+    Call,
+    Common,
+    Contrast,
+    Formula,
+    Name,
+    Node,
+    columns,
+    name_text,
+    node_text,
+)
 from bayesglmm.validate.storage import Storage, distinct, storage_of
 from bayesglmm.validate.table import Table
 from bayesglmm.validate.uses import CATEGORICAL, Role, Use, calls
-from bayesglmm.validate.words import count, first_of, number_text, rows_text, value_text
+from bayesglmm.validate.words import count, first_of, rows_text, value_text
 
 __all__ = ["expression_problems", "factor_problems"]
 
@@ -73,22 +83,20 @@ def _not_finite(node: Node, kind: str, table: Table) -> Problem | None:
     if not mask.any():
         return None
     function = node.function if isinstance(node, Call) else ""
+    place = f"offset({node_text(node)})" if kind == "offset" else node_text(node)
     if function == "scale" and mask.all():
-        return Problem(node_text(node), "cannot be scaled, because it is constant. Leave the term out.", kind)
-    because = f"; {name_text(names[0])} is {_range(rows[names[0]], mask)} there" if len(names) == 1 else ""
-    because += f"; {_DOMAINS[function]}" if function in _DOMAINS else ""
-    where = rows_text(mask, rows.index, lambda k: value_text(values[k]))
+        return Problem(place, "cannot be scaled, because it is constant. Leave the term out.", kind)
+
+    def value(row: int) -> str:
+        only = names[0] if len(names) == 1 else None
+        return value_text(values[row]) if only is None else f"{only} = {value_text(rows[only].iloc[row])}"
+
+    domain = f"; {_DOMAINS[function]}" if function in _DOMAINS else ""
     message = (
-        f"{mask.sum()} of {len(mask)} values not finite {where}{because}. "
+        f"{mask.sum()} of {len(mask)} values not finite {rows_text(mask, rows.index, value)}{domain}. "
         "Correct these rows, leave them out, or choose another transformation."
     )
-    return Problem(node_text(node), message, kind)
-
-
-def _range(column: pd.Series, mask: np.ndarray) -> str:
-    values = column.to_numpy(dtype=np.float64)[mask]
-    low, high = float(values.min()), float(values.max())
-    return number_text(low) if low == high else f"between {number_text(low)} and {number_text(high)}"
+    return Problem(place, message, kind)
 
 
 def _without_basis(call: Call, table: Table) -> Problem | None:
@@ -119,7 +127,8 @@ def _absent_level(call: Call, table: Table) -> Problem | None:
     if level is None or any(value == level for value in levels):
         return None
     listing = f"Levels: {first_of(sorted(map(value_text, levels)))}."
-    message = f"{name_text(name)} has no level {value_text(level)}.{nearest(str(level), map(str, levels))} {listing}"
+    hint = nearest(str(level), map(str, levels))
+    message = f"{name_text(name)} has no level {value_text(level)}.{hint} {listing}"
     return Problem(node_text(call), message, "term")
 
 
@@ -144,7 +153,8 @@ def factor_problems(uses: Iterable[Use], table: Table) -> list[Problem]:
         elif len(levels) >= n_rows:
             message = (
                 f"this factor has {len(levels)} levels in {n_rows} rows, a coefficient for every row. "
-                f"Make it a group term, (1 | {name_text(name)}), or convert it with pd.to_numeric if it is a number."
+                f"Make it a group term, (1 | {name_text(name)}), or convert it with pd.to_numeric if it is "
+                "a number."
             )
             problems.append(Problem(name, message, "too many levels"))
     return problems

@@ -1,4 +1,4 @@
-"""What a model needs each column for: the part of the formula says whether a number, a factor or a label will do."""
+"""What a model needs each column for: its place in the formula asks for a number, a factor or a label."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How problems with rows are said: how many of how many values, and the labels and values of the first five."""
+"""How problems with rows are said: the labels and values of the first five."""
 
 from __future__ import annotations
 

@@ -1,0 +1,134 @@
+"""theta, log phi and their covariance -> standard deviations, correlations and sigma with standard errors and intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtri
+
+from bayesglmm.frequentist.working import Working
+
+__all__ = ["Estimate", "variance_components"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One estimated parameter.
+
+    Attributes
+    ----------
+    term : str
+        ``fixed``, ``sd``, ``cor`` or ``family``.
+    name : str
+        As in tables.
+    estimate, std_error : float
+        On the natural scale; the standard error is nan for a parameter on the boundary.
+    transform : str
+        Scale on which a Wald interval is symmetric: ``identity``, ``log`` (sds), ``atanh`` (correlations).
+    """
+
+    term: str
+    name: str
+    estimate: float
+    std_error: float
+    transform: str = "identity"
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Return the Wald interval, computed on the scale of ``transform`` and mapped back."""
+        width = float(ndtri(0.5 + level / 2)) * self.std_error
+        with np.errstate(all="ignore"):
+            if self.transform == "log":
+                half = width / self.estimate if self.estimate > 0 else np.nan
+                return self.estimate * float(np.exp(-half)), self.estimate * float(np.exp(half))
+            if self.transform == "atanh":
+                half = width / (1.0 - self.estimate**2) if abs(self.estimate) < 1 else np.nan
+                center = float(np.arctanh(self.estimate)) if abs(self.estimate) < 1 else np.nan
+                return float(np.tanh(center - half)), float(np.tanh(center + half))
+        return self.estimate - width, self.estimate + width
+
+
+def variance_components(working: Working, x: np.ndarray, covariance: np.ndarray) -> tuple[Estimate, ...]:
+    """Return standard deviations, correlations and the dispersion by the delta method.
+
+    Parameters
+    ----------
+    working : Working
+        Layout of x.
+    x : ndarray, shape (k,)
+        Estimates.
+    covariance : ndarray, shape (k, k)
+        Their covariance; nan for parameters held at zero.
+    """
+    sds: list[Estimate] = []
+    cors: list[Estimate] = []
+    for group, part in zip(working.design.groups, working.layout.slices, strict=True):
+        where = slice(working.n_beta + part.start, working.n_beta + part.stop)
+        theta, block = x[where], covariance[where, where]
+        positions = group.structure.theta.positions(group.n_effects)
+        for k, effect in enumerate(group.effects):
+            value, gradient = _sd(theta, positions, k)
+            sds.append(Estimate("sd", group.sd_name(effect), value, _std_error(gradient, block), "log"))
+        for (i, k), name in zip(_pairs(group.n_effects), group.cor_names(), strict=False):
+            value, gradient = _cor(theta, positions, i, k)
+            cors.append(Estimate("cor", name, value, _std_error(gradient, block), "atanh"))
+    family: list[Estimate] = []
+    if working.design.dispersion is not None:
+        phi = float(np.exp(x[-1]))
+        std_error = phi * float(np.sqrt(covariance[-1, -1]))
+        family.append(Estimate("family", working.design.dispersion, phi, std_error, "log"))
+    return (*sds, *cors, *family)
+
+
+def _pairs(q: int) -> Iterator[tuple[int, int]]:
+    return ((i, k) for i in range(q) for k in range(i))
+
+
+def _row(theta: np.ndarray, positions: tuple[np.ndarray, np.ndarray], i: int) -> np.ndarray:
+    """Return row i of Lambda."""
+    rows, columns = positions
+    row = np.zeros(int(columns.max()) + 1)
+    row[columns[rows == i]] = theta[rows == i]
+    return row
+
+
+def _sd(theta: np.ndarray, positions: tuple[np.ndarray, np.ndarray], i: int) -> tuple[float, np.ndarray]:
+    """Return |row i of Lambda| and its gradient in theta."""
+    rows, columns = positions
+    row = _row(theta, positions, i)
+    value = float(np.sqrt(row @ row))
+    gradient = np.zeros(len(theta))
+    if value > 0:
+        gradient[rows == i] = row[columns[rows == i]] / value
+    else:
+        gradient[:] = np.nan
+    return value, gradient
+
+
+def _cor(theta: np.ndarray, positions: tuple[np.ndarray, np.ndarray], i: int, k: int) -> tuple[float, np.ndarray]:
+    """Return the cosine between rows i and k of Lambda and its gradient in theta."""
+    rows, columns = positions
+    a, b = _row(theta, positions, i), _row(theta, positions, k)
+    na, nb = float(np.sqrt(a @ a)), float(np.sqrt(b @ b))
+    gradient = np.zeros(len(theta))
+    if na == 0.0 or nb == 0.0:
+        gradient[:] = np.nan
+        return np.nan, gradient
+    value = min(1.0, max(-1.0, float(a @ b) / (na * nb)))
+    if abs(value) > 1.0 - 1e-10:  # on the boundary the correlation has no standard error
+        gradient[:] = np.nan
+        return value, gradient
+    for this, other, norm, other_norm, at in ((a, b, na, nb, i), (b, a, nb, na, k)):
+        change = other / (norm * other_norm) - value * this / norm**2
+        gradient[rows == at] += change[columns[rows == at]]
+    return value, gradient
+
+
+def _std_error(gradient: np.ndarray, covariance: np.ndarray) -> float:
+    """Return the delta-method standard error; pinned parameters count as known where others still vary."""
+    free = np.isfinite(np.diagonal(covariance)) & np.isfinite(gradient)
+    if not free.any() or not np.isfinite(gradient).all() or not gradient[free].any():
+        return float("nan")
+    part = gradient[free]
+    return float(np.sqrt(part @ covariance[np.ix_(free, free)] @ part))

@@ -1,0 +1,150 @@
+"""The result of a classical fit."""
+
+from __future__ import annotations
+
+import functools
+import html
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtr
+
+from bayesglmm.design import Design
+from bayesglmm.frequentist.components import Estimate
+from bayesglmm.frequentist.optimum import Optimum
+from bayesglmm.schema import tidy_frame
+
+__all__ = ["Fit"]
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """Estimates of one classical method.
+
+    Attributes
+    ----------
+    design : Design
+        Data and coding.
+    method : str
+        Name of the method, as ``model.fit`` takes it.
+    description : str
+        What the method is, in a sentence.
+    estimand : str
+        ``conditional`` (given the group effects) or ``marginal``.
+    estimates : tuple of Estimate
+        Coefficients, standard deviations, correlations, dispersion.
+    covariance : ndarray, shape (p, p)
+        Covariance of the coefficients.
+    modes : DataFrame
+        ``factor``, ``level``, ``effect``, ``mode`` (BLUP / conditional mode of the effect) and ``std_error`` (prediction
+        error sd: its own uncertainty and that of the coefficients, at the estimated variances).
+    loglik : float
+        Log-likelihood, every constant included.
+    optimum : Optimum
+        How the maximum was found.
+    notes : tuple of str
+        What must be said beside the figures.
+    """
+
+    design: Design = field(repr=False)
+    method: str
+    description: str
+    estimand: str
+    estimates: tuple[Estimate, ...]
+    covariance: np.ndarray
+    modes: pd.DataFrame
+    loglik: float
+    optimum: Optimum
+    notes: tuple[str, ...]
+
+    @functools.cached_property
+    def coefficients(self) -> pd.DataFrame:
+        """Estimate, std_error, Wald z and two-sided p value of each coefficient, by name."""
+        frame = self._frame(("fixed",))
+        frame["z"] = frame["estimate"] / frame["std_error"]
+        frame["p_value"] = 2.0 * ndtr(-frame["z"].abs().to_numpy())
+        return frame
+
+    @functools.cached_property
+    def variance_components(self) -> pd.DataFrame:
+        """Estimate and std_error of standard deviations, correlations and the dispersion, by name."""
+        return self._frame(("sd", "cor", "family"))
+
+    def _frame(self, terms: tuple[str, ...]) -> pd.DataFrame:
+        rows = [e for e in self.estimates if e.term in terms]
+        index = pd.Index([e.name for e in rows], name="name", dtype="str")
+        columns = {"estimate": [e.estimate for e in rows], "std_error": [e.std_error for e in rows]}
+        return pd.DataFrame(columns, index=index, dtype=np.float64)
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of estimated parameters."""
+        return len(self.optimum.x)
+
+    @property
+    def aic(self) -> float:
+        """Akaike's information criterion, -2 log L + 2 k."""
+        return -2.0 * self.loglik + 2.0 * self.n_parameters
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, -2 log L + k log n with n rows."""
+        return -2.0 * self.loglik + self.n_parameters * float(np.log(self.design.n_rows))
+
+    @property
+    def converged(self) -> bool:
+        """Whether the estimates are a maximum."""
+        return self.optimum.status.usable
+
+    def tidy(self, level: float = 0.95, group: bool = False) -> pd.DataFrame:
+        """Return one row a parameter in the schema that every result shares.
+
+        Parameters
+        ----------
+        level : float
+            Level of the Wald intervals; symmetric on the log scale for standard deviations, on Fisher's z for correlations.
+        group : bool
+            Whether conditional modes are listed too.
+        """
+        rows = list(self.estimates)
+        if group:
+            rows += [
+                Estimate("group", str(m.name), float(m.mode), float(m.std_error))
+                for m in self.modes.itertuples(index=False)
+            ]
+        intervals = [e.interval(level) for e in rows]
+        return tidy_frame(
+            terms=[e.term for e in rows],
+            names=[e.name for e in rows],
+            estimates=[e.estimate for e in rows],
+            std_errors=[e.std_error for e in rows],
+            lower=[i[0] for i in intervals],
+            upper=[i[1] for i in intervals],
+            level=level,
+            method=self.method,
+            estimand=self.estimand,
+        )
+
+    def _words(self) -> str:
+        lines = [
+            f"{self.description}",
+            f"log-likelihood {self.loglik:.4f}, AIC {self.aic:.2f}, BIC {self.bic:.2f}, {self.design.n_rows} rows",
+            self.optimum.message,
+        ]
+        return "\n".join([*lines, *(f"  - {note}" for note in self.notes)])
+
+    def __repr__(self) -> str:
+        def show(frame: pd.DataFrame) -> str:
+            return frame.to_string(float_format=lambda v: f"{v:.4f}")
+
+        parts = [f"Fit of {self.design.spec.formula}", self._words(), "", show(self.coefficients)]
+        if len(self.variance_components):
+            parts += ["", show(self.variance_components)]
+        return "\n".join(parts)
+
+    def _repr_html_(self) -> str:
+        tables = [self.coefficients, self.variance_components]
+        shown = "".join(t.to_html(float_format=lambda v: f"{v:.4f}", border=0) for t in tables if len(t))
+        formula = html.escape(str(self.design.spec.formula))
+        return f"<p><code>{formula}</code></p><pre>{html.escape(self._words())}</pre>{shown}"

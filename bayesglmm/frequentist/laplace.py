@@ -1,0 +1,157 @@
+"""Maximum likelihood by the Laplace approximation, for every family, link and covariance structure, crossed effects included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from bayesglmm.design import Design
+from bayesglmm.engine.effects import EffectColumns
+from bayesglmm.engine.marginal import Evaluation, LaplaceMarginal
+from bayesglmm.errors import FitError
+from bayesglmm.frequentist.components import Estimate, variance_components
+from bayesglmm.frequentist.fit import Fit
+from bayesglmm.frequentist.maximise import Objective, climb, maximise
+from bayesglmm.frequentist.optimum import Optimum, OptimumStatus
+from bayesglmm.frequentist.working import Working
+
+__all__ = ["MAX_EFFECTS", "fit_laplace"]
+
+#: Dense algebra in the number of group effects: beyond this a fit would take minutes and gigabytes.
+MAX_EFFECTS = 6000
+_DESCRIPTION = "maximum likelihood by the Laplace approximation (observed information at the conditional modes)"
+
+
+def fit_laplace(design: Design) -> Fit:
+    """Fit by maximum likelihood, the group effects integrated out by Laplace's method.
+
+    For Gaussian responses with the identity link the integral, and so the fit, is exact.
+
+    Parameters
+    ----------
+    design : Design
+        Any family, link and structure.
+
+    Raises
+    ------
+    FitError
+        More than `MAX_EFFECTS` group effects, or a log-likelihood that is not finite at any starting point.
+
+    Notes
+    -----
+    The curvature at the mode is that of the log density itself (as in TMB), not its expectation (as in lme4): on
+    non-canonical links the two differ slightly.
+    """
+    if design.n_effects > MAX_EFFECTS:
+        raise FitError(
+            f"{design.n_effects} group effects are more than the {MAX_EFFECTS} that this version's dense algebra takes; "
+            "sample the posterior instead (model.sample()), or leave out the factor with the most levels."
+        )
+    marginal, working = LaplaceMarginal.of(design), Working.of(design)
+    evaluate = _warm(marginal, working)
+    objective = Objective(
+        evaluate=lambda x: _value_gradient(evaluate(x)),
+        units=working.units(),
+        nonnegative=working.nonnegative(),
+        columns=working.columns(),
+        absorb=working.absorb,
+    )
+    optimum = maximise(objective, _start(objective, working))
+    if not np.isfinite(optimum.value):
+        raise FitError(
+            "the log-likelihood is not finite where the search began and around it; look at the scale of the columns and, "
+            "for links whose mean is bounded, at the offset."
+        )
+    return _assemble(design, working, optimum, evaluate(optimum.x))
+
+
+def _warm(marginal: LaplaceMarginal, working: Working) -> Callable[[np.ndarray], Evaluation]:
+    """Return x -> Evaluation, each search for the modes starting where the last good one ended."""
+    last = [np.zeros(marginal.rows.effects.size)]
+
+    def evaluate(x: np.ndarray) -> Evaluation:
+        evaluation = marginal.evaluate(*working.split(x), last[0])
+        if np.isfinite(evaluation.value):
+            last[0] = evaluation.mode.z
+        return evaluation
+
+    return evaluate
+
+
+def _value_gradient(evaluation: Evaluation) -> tuple[float, np.ndarray]:
+    return evaluation.value, evaluation.gradient
+
+
+def _start(objective: Objective, working: Working) -> np.ndarray:
+    """Return the fit without group effects, then the best of two spreads of them."""
+    held = np.zeros(working.size, dtype=bool)
+    held[working.theta] = True
+    plain = climb(objective, working.start(), held)
+    candidates = [working.with_spread(plain, fraction) for fraction in (0.5, 0.15, 1.5)]
+    values = [objective.evaluate(c)[0] for c in candidates]
+    return candidates[int(np.argmax(np.where(np.isfinite(values), values, -np.inf)))]
+
+
+def _assemble(design: Design, working: Working, optimum: Optimum, at: Evaluation) -> Fit:
+    p = working.n_beta
+    covariance = optimum.covariance()
+    std_errors = np.sqrt(np.diagonal(covariance)[:p])
+    fixed = [
+        Estimate("fixed", name, float(b), float(se))
+        for name, b, se in zip(design.coefficients, optimum.x[:p], std_errors, strict=True)
+    ]
+    components = variance_components(working, optimum.x, covariance)
+    return Fit(
+        design=design,
+        method="laplace",
+        description=_DESCRIPTION,
+        estimand="conditional",
+        estimates=(*fixed, *components),
+        covariance=covariance[:p, :p],
+        modes=_modes(design, at),
+        loglik=optimum.value,
+        optimum=optimum,
+        notes=_notes(optimum, components),
+    )
+
+
+def _notes(optimum: Optimum, components: tuple[Estimate, ...]) -> tuple[str, ...]:
+    """Say by name what lies on the boundary."""
+    if optimum.status is not OptimumStatus.BOUNDARY:
+        return ()
+    zero = [c.name for c in components if c.term == "sd" and c.estimate == 0.0]
+    perfect = [(c.name, round(c.estimate)) for c in components if c.term == "cor" and abs(c.estimate) > 1.0 - 1e-8]
+    notes = [f"{name} is estimated as 0: the rows of its groups vary no more than chance would have them." for name in zero]
+    notes += [f"{name} is estimated as {at}: the data tell one combination of the effects." for name, at in perfect]
+    notes.append("Standard errors hold the parameters on the boundary at their value.")
+    return tuple(notes)
+
+
+def _modes(design: Design, at: Evaluation) -> pd.DataFrame:
+    """Return conditional modes and prediction error sds from the joint curvature of (beta, z) (Henderson 1975)."""
+    mode, factor = at.mode, at.factor
+    u = factor.times(mode.z)
+    Lambda_t = factor.transposed_times(np.eye(len(u)))
+    variance = np.einsum("ij,ij->j", Lambda_t, mode.solve(Lambda_t))
+    if design.X.shape[1] and len(u):
+        W = -mode.rows[2]
+        WX = design.X * W[:, None]
+        effects = EffectColumns.of(design)
+        ZWX = np.column_stack([effects.transposed_times(np.ascontiguousarray(column)) for column in WX.T])
+        AWX = factor.transposed_times(ZWX)
+        solved = mode.solve(AWX)
+        S = design.X.T @ WX - AWX.T @ solved
+        moved = factor.times(solved)
+        variance = variance + np.einsum("ij,ij->i", moved @ np.linalg.pinv(S), moved)
+    names, factors, levels, words = [], [], [], []
+    for group in design.groups:
+        for level in group.factor.levels:
+            for effect in group.effects:
+                factors.append(group.name)
+                levels.append(level)
+                words.append(effect)
+                names.append(group.effect_name(level, effect))
+    columns = {"name": names, "factor": factors, "level": levels, "effect": words}
+    return pd.DataFrame({**columns, "mode": u, "std_error": np.sqrt(np.maximum(variance, 0.0))})

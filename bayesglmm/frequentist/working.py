@@ -1,0 +1,137 @@
+"""The working parameters of a likelihood fit, x = (beta, theta, log phi): scales, starting point, boundary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesglmm.design import Design
+from bayesglmm.engine.factor import FactorLayout
+from bayesglmm.parameters import Scales
+
+__all__ = ["Working"]
+
+
+@dataclass(frozen=True, eq=False)
+class Working:
+    """How x is cut into parts and measured.
+
+    Attributes
+    ----------
+    design : Design
+        Data.
+    layout : FactorLayout
+        theta.
+    scales : Scales
+        Natural scales.
+    """
+
+    design: Design
+    layout: FactorLayout
+    scales: Scales
+
+    @classmethod
+    def of(cls, design: Design) -> Working:
+        """Lay out the working parameters of ``design``."""
+        return cls(design, FactorLayout.of(design), Scales.of(design))
+
+    @property
+    def n_beta(self) -> int:
+        """Number of coefficients p."""
+        return len(self.design.coefficients)
+
+    @property
+    def theta(self) -> slice:
+        """Positions of theta in x."""
+        return slice(self.n_beta, self.n_beta + self.layout.size)
+
+    @property
+    def size(self) -> int:
+        """Length of x."""
+        return self.theta.stop + int(self.design.dispersion is not None)
+
+    def split(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        """Return beta, theta and log phi (0 without dispersion)."""
+        return x[: self.n_beta], x[self.theta], float(x[-1]) if self.size > self.theta.stop else 0.0
+
+    def units(self) -> np.ndarray:
+        """Return the matrix of x = units w: coefficients through the QR factor of X, so that they are uncorrelated in w."""
+        units = np.eye(self.size)
+        p, n = self.n_beta, self.design.n_rows
+        if p:
+            R = np.linalg.qr(self.design.X, mode="r")
+            units[:p, :p] = np.linalg.solve(R, np.eye(p)) * np.sqrt(n) * self.scales.scale
+        units[np.diag_indices(self.size)] *= np.concatenate([np.ones(p), self._theta_units(), np.ones(self.size - self.theta.stop)])
+        return units
+
+    def _theta_units(self) -> np.ndarray:
+        parts = []
+        for group, widths in zip(self.design.groups, self.scales.effects, strict=True):
+            rows, _ = group.structure.theta.positions(group.n_effects)
+            parts.append(self.scales.scale / widths[rows])
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    def start(self) -> np.ndarray:
+        """Return x with the linear predictor at its expected place, Lambda = 0 and phi at its natural scale."""
+        x = np.zeros(self.size)
+        if self.n_beta:
+            target = np.full(self.design.n_rows, self.scales.location) - self.design.offset
+            x[: self.n_beta] = np.linalg.lstsq(self.design.X, target, rcond=None)[0]
+        if self.size > self.theta.stop:
+            x[-1] = np.log(self.scales.scale)
+        return x
+
+    def with_spread(self, x: np.ndarray, fraction: float) -> np.ndarray:
+        """Return x with every Lambda diagonal, standard deviations at ``fraction`` of their natural scale."""
+        x = x.copy()
+        x[self.theta] = np.where(self.layout.diagonal, fraction * self._theta_units(), 0.0)
+        return x
+
+    def nonnegative(self) -> np.ndarray:
+        """Return which entries of x are kept >= 0, bool, shape (size,)."""
+        flags = np.zeros(self.size, dtype=bool)
+        flags[self.theta] = self.layout.diagonal
+        return flags
+
+    def columns(self) -> tuple[np.ndarray, ...]:
+        """Return, for each column of each Lambda, the positions of its entries in x, diagonal first."""
+        found = []
+        for group, part in zip(self.design.groups, self.layout.slices, strict=True):
+            rows, columns = group.structure.theta.positions(group.n_effects)
+            for k in range(group.n_effects):
+                members = np.flatnonzero(columns == k)
+                members = members[np.argsort(rows[members] != k, kind="stable")]
+                found.append(self.n_beta + part.start + members)
+        return tuple(found)
+
+    def absorb(self, x: np.ndarray, column: np.ndarray) -> np.ndarray:
+        """Return x with a column of Lambda zero and Lambda Lambda' otherwise kept (its lower factor refactored)."""
+        x = x.copy()
+        for group, part in zip(self.design.groups, self.layout.slices, strict=True):
+            where = slice(self.n_beta + part.start, self.n_beta + part.stop)
+            if where.start <= column[0] < where.stop:
+                q = group.n_effects
+                Lambda = group.structure.theta.factor(x[where], q)
+                k = int(np.flatnonzero(self._diagonal_of(group.structure.theta.positions(q)) == column[0] - where.start)[0])
+                Lambda[k, k] = 0.0
+                x[where] = _semidefinite_factor(Lambda @ Lambda.T)[group.structure.theta.positions(q)]
+        x[column] = 0.0
+        return x
+
+    @staticmethod
+    def _diagonal_of(positions: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        rows, columns = positions
+        return np.flatnonzero(rows == columns)
+
+
+def _semidefinite_factor(G: np.ndarray) -> np.ndarray:
+    """Return the lower factor of a positive semidefinite G, with a zero column for every zero pivot."""
+    q = len(G)
+    L = np.zeros_like(G)
+    for k in range(q):
+        pivot = G[k, k] - L[k, :k] @ L[k, :k]
+        if pivot > 1e-12 * max(G[k, k], 1e-300):
+            L[k, k] = np.sqrt(pivot)
+            L[k + 1 :, k] = (G[k + 1 :, k] - L[k + 1 :, :k] @ L[k, :k]) / L[k, k]
+    return L
