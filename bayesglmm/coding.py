@@ -1,8 +1,9 @@
-"""How columns of a data frame become columns of a design matrix: `formulae`'s coding, learned once and kept.
+"""How columns of a data frame become columns of a design matrix: `formulae`'s coding, learned and kept.
 
-`formulae` supplies the coding, the names and the stateful transforms that Bambi's users know. It sees only text that was
-printed afresh from our own typed tree, with every column renamed to a placeholder, so that a column may have any name
-and nothing in a formula can reach anything but columns and the fixed list of functions.
+`formulae` supplies the coding, the names and the stateful transforms that Bambi's users know. It sees only
+text that was printed afresh from our own typed tree, with every column renamed to a placeholder, so that a
+column may have any name and nothing in a formula can reach anything but columns and the fixed list of
+functions.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Coding:
     _learned: Any = field(repr=False, compare=False)
 
     def matrix(self, data: pd.DataFrame) -> np.ndarray:
-        """Return the (n, p) matrix of ``data`` in the learned coding (levels, means and knots are those learned).
+        """Return the (n, p) matrix of ``data`` in the learned coding, its levels, means and knots.
 
         Raises
         ------
@@ -162,7 +163,8 @@ def _design_matrices(text: str, data: pd.DataFrame) -> Any:
     from formulae.environment import Environment
     from formulae.matrices import design_matrices
 
-    with np.errstate(all="ignore"):  # log(0) and the like are reported as values by the validation, with their rows
+    # log(0) and the like are reported as values by the validation, with their rows.
+    with np.errstate(all="ignore"):
         return design_matrices(
             text, data, na_action="pass", env=Environment([{}]), extra_namespace=dict(_FUNCTIONS)
         )

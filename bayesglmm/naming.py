@@ -1,11 +1,14 @@
 """Names of variables and dimensions in the posterior tree and in the PyMC graph.
 
-A column may be called anything, `sigma` and `beta` included, and xarray allows no variable to share the name of a
-dimension; so the names are settled here, once, for every sampler.
+A column may be called anything, `sigma` and `beta` included, and xarray allows no variable to share the name
+of a dimension; so the names are settled here, once, for every sampler.
 """
 
 from __future__ import annotations
 
+import functools
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bayesglmm.design import Design
@@ -14,10 +17,12 @@ __all__ = ["GroupNames", "Names"]
 
 #: Variables and dimensions that every model may have, whatever its columns are called.
 _RESERVED = frozenset(
-    "beta coefficient slope slopes Intercept_centered row chain draw sample eta X size response weights offset "
-    "weighted_rows __obs__".split()
+    "beta Intercept_centered slopes eta X offset size response weights weighted_rows "  # noqa: SIM905
+    "coefficient slope row chain draw sample __obs__ __sample__".split()
 )
 _KINDS = ("sd", "cor", "u", "z", "variance", "precision", "Z")
+#: Variables that have one piece an effect where the effects' priors differ.
+_IN_PIECES = ("sd", "variance", "precision")
 
 
 @dataclass(frozen=True)
@@ -77,26 +82,48 @@ class Names:
     @classmethod
     def of(cls, design: Design) -> Names:
         """Settle the names of ``design``."""
-        taken = set(_RESERVED)
-        if design.family.dispersion:
-            taken.add(design.family.dispersion)
+        taken = _fixed(design)
         labels: list[str] = []
         for group in design.groups:
-            labels.append(_free(group.label.replace("/", "_"), set(labels), "_"))
-        taken |= {f"{kind}_{label}" for kind in _KINDS for label in labels}
-        taken |= {f"{label}_index" for label in labels}
+            labels.append(_free(group.label, functools.partial(_clashes, group.n_effects, frozenset(taken))))
+            taken |= _variables(group.n_effects, labels[-1])
         groups = []
         for label in labels:
-            level = _free(label, taken, "_level")
-            effect = _free(f"{label}_effect", taken | {level}, "_")
-            bis = _free(f"{effect}_bis", taken | {level, effect}, "_")
+            level = _free(label, taken.__contains__, "_level")
+            effect = _free(f"{label}_effect", (taken | {level}).__contains__)
+            bis = _free(f"{effect}_bis", (taken | {level, effect}).__contains__)
             taken |= {level, effect, bis}
             groups.append(GroupNames(label, level, effect, bis))
         written = design.response_name.replace("`", "")
-        return cls(tuple(groups), _free(written.replace("/", "_"), taken, "_response"))
+        return cls(tuple(groups), _free(written, taken.__contains__, "_response"))
 
 
-def _free(wanted: str, taken: set[str], suffix: str) -> str:
-    while wanted in taken:
-        wanted += suffix
-    return wanted
+def _fixed(design: Design) -> set[str]:
+    """Return the names that do not depend on what columns are called."""
+    taken = {*_RESERVED, *(f"beta_{k}" for k in range(len(design.coefficients)))}
+    dispersion = design.family.dispersion
+    if dispersion is not None:
+        taken |= {dispersion, f"{dispersion}_variance", f"{dispersion}_precision"}
+    return taken
+
+
+def _variables(n_effects: int, label: str) -> set[str]:
+    """Return the names of all variables that a group term with this label may bring into a model."""
+    whole = {f"{kind}_{label}" for kind in _KINDS} | {f"{label}_index", f"cor_{label}_cholesky"}
+    return whole | {f"{kind}_{label}_{k}" for kind in _IN_PIECES for k in range(n_effects) if n_effects > 1}
+
+
+def _clashes(n_effects: int, taken: frozenset[str], label: str) -> bool:
+    return not taken.isdisjoint(_variables(n_effects, label))
+
+
+def _free(written: str, taken: Callable[[str], bool], suffix: str = "") -> str:
+    """Return ``written`` as a name that is not taken, if need be with the suffix and a number."""
+    # "/" is a path in netCDF; what ends in "__" is a transformed variable to PyMC, which does not store it.
+    wanted = written.replace("/", "_")
+    wanted = wanted.rstrip("_") + "_" if wanted.endswith("__") else wanted
+    if not taken(wanted):
+        return wanted
+    numbered = (f"{wanted}{suffix}_{k}" for k in itertools.count(2))
+    candidates = itertools.chain([f"{wanted}{suffix}"], numbered)
+    return next(name for name in candidates if not taken(name))

@@ -1,12 +1,14 @@
 """Design + priors -> pm.Model: the definition of the model that people read, extend and export.
 
-Free variables, in the coordinates of the compiled density: the coefficients (``beta``; or ``Intercept_centered`` and
-``slopes`` where the default prior of the intercept holds at the columns' means), ``sd_<label>`` (or ``variance_``,
-``precision_`` where the prior is put there), the correlations, ``z_<label>`` with u = Lambda z, and the dispersion.
+Free variables, in the coordinates of the compiled density: the coefficients (``beta``; or
+``Intercept_centered`` and ``slopes`` where the default prior of the intercept holds at the columns' means),
+``sd_<label>`` (or ``variance_<label>``, ``precision_<label>`` where the prior is put there), correlations,
+``z_<label>`` with u = Lambda z, and the dispersion (or ``sigma_variance``, ``sigma_precision``).
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -19,7 +21,14 @@ from bayesglmm.parameters import Parameters
 from bayesglmm.priors.prior import Prior
 from bayesglmm.priors.registry import DISTRIBUTIONS, Distribution
 
-__all__ = ["block_distribution", "build_pymc_model", "coefficient_blocks", "coords_of", "stacked_params"]
+__all__ = [
+    "block_distribution",
+    "build_pymc_model",
+    "coefficient_blocks",
+    "coords_of",
+    "free_scale_name",
+    "stacked_params",
+]
 
 type Role = Literal["coefficient", "scale"]
 
@@ -33,7 +42,7 @@ def block_distribution(prior: Prior, role: Role) -> Distribution:
 
 
 def stacked_params(priors: Sequence[Prior]) -> dict[str, Any] | None:
-    """Return the parameters of priors of one kind as numbers (all equal) or lists; None if the kinds differ."""
+    """Return the parameters of priors of one kind, numbers (all equal) or lists; None if the kinds differ."""
     first = priors[0]
     if any((p.dist, p.on) != (first.dist, first.on) for p in priors):
         return None
@@ -42,6 +51,14 @@ def stacked_params(priors: Sequence[Prior]) -> dict[str, Any] | None:
         values = [float(p.params[name]) for p in priors]
         stacked[name] = values[0] if len(set(values)) == 1 else values
     return stacked
+
+
+def free_scale_name(name: str, on: str) -> str:
+    """Return the name of the free variable of the standard deviations ``name`` with a prior on ``on``."""
+    if on == "sd":
+        return name
+    # "variance_sigma" would be that of a grouping factor called sigma.
+    return f"{on}_{name.removeprefix('sd_')}" if name.startswith("sd_") else f"{name}_{on}"
 
 
 def coefficient_blocks(parameters: Parameters) -> bool:
@@ -112,8 +129,8 @@ def _coefficients(pm: Any, pt: Any, design: Design, parameters: Parameters) -> A
             pm.modelcontext(None).add_coord("slope", list(design.coefficients[1:]))
             slopes = _block(pm, pt, "slopes", rest, "slope", "coefficient")
         else:
-            each = [_block(pm, pt, f"beta_{k}", [prior], None, "coefficient") for k, prior in enumerate(rest, 1)]
-            slopes = pt.stack(each)
+            one = functools.partial(_block, pm, pt, dims=None, role="coefficient")
+            slopes = pt.stack([one(f"beta_{k}", [prior]) for k, prior in enumerate(rest, 1)])
         parts = [pt.atleast_1d(intercept - parameters.center[1:] @ slopes), slopes]
     return pm.Deterministic("beta", pt.concatenate(parts), dims="coefficient")
 
@@ -130,7 +147,7 @@ def _scale(pm: Any, pt: Any, name: str, priors: Sequence[Prior], dims: str | Non
         on = priors[0].on
         if on == "sd":
             return _block(pm, pt, name, priors, dims, "scale")
-        free = _block(pm, pt, f"{on}_{name.removeprefix('sd_')}", priors, dims, "scale")
+        free = _block(pm, pt, free_scale_name(name, on), priors, dims, "scale")
         return pm.Deterministic(name, free**0.5 if on == "variance" else free**-0.5, dims=dims)
     each = [_scale(pm, pt, f"{name}_{k}", [prior], None) for k, prior in enumerate(priors)]
     return pm.Deterministic(name, pt.stack(each), dims=dims)
@@ -149,9 +166,10 @@ def _group_part(
         return share if group.has_intercept else share * _column(pm, called, group, 0)
     sd = _scale(pm, pt, called.sd, priors, called.effect_dim)
     z = pm.Normal(called.z, 0.0, 1.0, dims=(called.level_dim, called.effect_dim))
-    dims = (called.effect_dim, called.effect_dim_bis)
-    L = group.structure.graph(pm, pt, called.label, dims, group.n_effects, eta_lkj)
-    u = pm.Deterministic(called.u, (z if L is None else z @ L.T) * sd, dims=(called.level_dim, called.effect_dim))
+    square = (called.effect_dim, called.effect_dim_bis)
+    L = group.structure.graph(pm, pt, called.label, square, group.n_effects, eta_lkj)
+    mixed = z if L is None else z @ L.T
+    u = pm.Deterministic(called.u, mixed * sd, dims=(called.level_dim, called.effect_dim))
     columns = pm.Data(f"Z_{called.label}", group.columns().T, dims=("row", called.effect_dim))
     return pt.sum(u[codes] * columns, axis=1)
 

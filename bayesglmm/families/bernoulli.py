@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesglmm.families.binary_rows import cauchit_row, cloglog_row, logit_row, probit_row
+from bayesglmm.families.binary_rows import LAPLACE_CAVEAT, cauchit_row, cloglog_row, logit_row, probit_row
 from bayesglmm.families.defaults import mean_is_mu, no_constant
 from bayesglmm.families.links import CAUCHIT, CLOGLOG, LOGIT, PROBIT
 from bayesglmm.families.log_odds import LOG_ODDS
@@ -76,6 +76,8 @@ BERNOULLI = Family(
     dispersion=None,
     needs=_NEEDS,
     remedy='Recode them, or choose family="binomial" for counts of successes.',
+    latex=r"\mathrm{Bernoulli}(\mu_i)",
+    laplace_caveat=LAPLACE_CAVEAT,
     encode=_encode,
     violations=_violations,
     log_constant=no_constant,

@@ -15,7 +15,12 @@ from bayesglmm.families.record import RowValues
 from bayesglmm.families.rows import compiled_scalar
 from bayesglmm.families.special import log_cauchy_jet, log_cloglog_jet, log_ndtr_jet
 
-__all__ = ["cauchit_row", "cloglog_row", "logit_row", "probit_row"]
+__all__ = ["LAPLACE_CAVEAT", "cauchit_row", "cloglog_row", "logit_row", "probit_row"]
+
+#: Breslow & Lin (1995) Biometrika 82:81; Joe (2008) Comput. Stat. Data Anal. 52:5066.
+LAPLACE_CAVEAT = (
+    "Laplace's method understates the variances of group effects where rows are successes and failures in small groups."
+)
 
 _NOTHING = (0.0, 0.0, 0.0, 0.0)
 

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import special
 
 from bayesglmm.families.bernoulli import eta_location, eta_scale
-from bayesglmm.families.binary_rows import cauchit_row, cloglog_row, logit_row, probit_row
+from bayesglmm.families.binary_rows import LAPLACE_CAVEAT, cauchit_row, cloglog_row, logit_row, probit_row
 from bayesglmm.families.links import CAUCHIT, CLOGLOG, LOGIT, PROBIT
 from bayesglmm.families.log_odds import LOG_ODDS
 from bayesglmm.families.record import Array, Encoded, Family, FamilyLink, Graph, Link, Row, Violation
@@ -81,6 +81,8 @@ BINOMIAL = Family(
     dispersion=None,
     needs=_NEEDS,
     remedy='Correct the counts, or choose family="poisson" for counts without a number of trials.',
+    latex=r"\mathrm{Binomial}(n_i, \mu_i)",
+    laplace_caveat=LAPLACE_CAVEAT,
     encode=_encode,
     violations=_violations,
     log_constant=_log_constant,

@@ -112,6 +112,8 @@ POISSON = Family(
     dispersion=None,
     needs=_NEEDS,
     remedy='Recode them or choose family="gaussian".',
+    latex=r"\mathrm{Poisson}(\mu_i)",
+    laplace_caveat="",
     encode=_encode,
     violations=_violations,
     log_constant=_log_constant,

@@ -123,6 +123,10 @@ class Family:
         What the response must be, in short words: ``"counts >= 0"``.
     remedy : str
         A sentence on what to do with a response that is not.
+    latex : str
+        The distribution of a row in LaTeX, in mu_i, n_i and the dispersion.
+    laplace_caveat : str
+        A sentence on what Laplace's method does to variance components with such rows; empty where it is exact or good.
     encode : callable
         ``encode(column: pd.Series) -> Encoded``; raises DataError for a column that cannot be read
         as a response.
@@ -148,6 +152,8 @@ class Family:
     dispersion: str | None
     needs: str
     remedy: str
+    latex: str
+    laplace_caveat: str
     encode: Callable[[pd.Series], Encoded]
     violations: Callable[[Array, Array], tuple[Violation, ...]]
     log_constant: Callable[[Array, Array], Array]

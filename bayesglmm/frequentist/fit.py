@@ -45,6 +45,8 @@ class Fit:
         How the maximum was found.
     notes : tuple of str
         What must be said beside the figures.
+    caveat : str
+        What the method is known to do to these estimates with such data; empty if nothing.
     """
 
     design: Design = field(repr=False)
@@ -57,6 +59,7 @@ class Fit:
     loglik: float
     optimum: Optimum
     notes: tuple[str, ...]
+    caveat: str = ""
 
     @functools.cached_property
     def coefficients(self) -> pd.DataFrame:

@@ -114,6 +114,7 @@ def _assemble(design: Design, working: Working, optimum: Optimum, at: Evaluation
         loglik=optimum.value,
         optimum=optimum,
         notes=_notes(optimum, components),
+        caveat=design.family.laplace_caveat,
     )
 
 

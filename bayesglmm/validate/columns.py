@@ -63,17 +63,17 @@ def _first_misuse(column: pd.Series, uses: list[Use]) -> Problem | None:
 
 def _conversion(column: pd.Series) -> str:
     name = repr(str(column.name))
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return f"Convert it: data[{name}] = data[{name}].astype(float)."
-    return f"Convert it: data[{name}] = pd.to_numeric(data[{name}])."
+    if storage_of(column) is Storage.TEXT:
+        return f"Convert it: data[{name}] = pd.to_numeric(data[{name}])."
+    return f"Convert it: data[{name}] = data[{name}].astype(float)."
 
 
 def _not_numbers(column: pd.Series, storage: Storage, use: Use) -> Problem:
     name = str(column.name)
     needs = f"{use.place} needs numbers."
     if storage not in _WRITTEN:
-        in_objects = storage is Storage.NUMBERS_IN_OBJECTS
-        remedy = _conversion(column) if in_objects else "Compute a column of numbers from it first."
+        other = storage is Storage.OTHER_NUMBERS
+        remedy = _conversion(column) if other else "Compute a column of numbers from it first."
         return Problem(name, f"holds {storage.value}; {needs} {remedy}", "type")
     values = distinct(column)
     unreadable = not_numbers(values)
@@ -92,13 +92,13 @@ def _not_numbers(column: pd.Series, storage: Storage, use: Use) -> Problem:
 
 
 def _not_a_term(column: pd.Series, storage: Storage, use: Use) -> Problem | None:
-    if storage is Storage.TEXT or (storage is Storage.NUMBERS_IN_OBJECTS and use.role is Role.FACTOR):
+    if storage is Storage.TEXT or (storage is Storage.OTHER_NUMBERS and use.role is Role.FACTOR):
         return None
     if storage is Storage.CATEGORIES and not _have_no_order(column.cat.categories):
         return None
     name = str(column.name)
     remedy = {
-        Storage.NUMBERS_IN_OBJECTS: _conversion(column),
+        Storage.OTHER_NUMBERS: _conversion(column),
         Storage.DATES: "Compute a number from it first, for instance the days since the first date.",
         Storage.COMPLEX: "Compute a real number from it first.",
     }.get(storage, f"For a factor make it all text: data[{name!r}] = data[{name!r}].astype(str).")

@@ -78,7 +78,8 @@ def _dependent(coding: Coding, found: tuple[Dependence, ...]) -> list[Problem]:
         kind.setdefault(coding.terms[dependence.column], []).append(dependence)
     return [
         *(_empty_term(term, group, coding) for term, group in empty.items()),
-        *(_dependent_term(term, group, coding) for term, group in dependent.items()),
+        # Where combinations do not occur, the equations among those that do are their consequence.
+        *(_dependent_term(term, group, coding) for term, group in dependent.items() if term not in empty),
     ]
 
 

@@ -19,7 +19,7 @@ class Storage(Enum):
     NUMBERS = "numbers"
     TEXT = "text"
     CATEGORIES = "categories"
-    NUMBERS_IN_OBJECTS = "numbers stored as Python objects"
+    OTHER_NUMBERS = "numbers of a dtype that formulas cannot use"
     DATES = "dates or times"
     COMPLEX = "complex numbers"
     MIXED = "values of several types"
@@ -40,7 +40,7 @@ def storage_of(column: pd.Series) -> Storage:
     if held in {"string", "empty"}:
         return Storage.TEXT
     if held in _NUMBERS_IN_OBJECTS:
-        return Storage.NUMBERS_IN_OBJECTS
+        return Storage.OTHER_NUMBERS
     return Storage.DATES if held.startswith(("date", "time", "period")) else Storage.MIXED
 
 

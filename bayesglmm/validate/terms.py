@@ -36,6 +36,8 @@ _DOMAINS: Final = {
     "sqrt": "sqrt() needs numbers >= 0",
     "exp": "exp() is too large above 709",
 }
+#: A common factor with more levels times rows than this would be coded into more than 2 GB.
+_MOST_ENTRIES: Final = 250_000_000
 _ONE_NUMBER_A_ROW: Final = (*ELEMENTWISE, "I", "scale", "center")
 
 
@@ -150,9 +152,10 @@ def factor_problems(uses: Iterable[Use], table: Table) -> list[Problem]:
                 "Leave it out of the formula."
             )
             problems.append(Problem(name, message, "one level"))
-        elif len(levels) >= n_rows:
+        elif len(levels) >= n_rows or len(levels) * n_rows > _MOST_ENTRIES:
+            what = "a coefficient for every row" if len(levels) >= n_rows else "too many coefficients to code"
             message = (
-                f"this factor has {len(levels)} levels in {n_rows} rows, a coefficient for every row. "
+                f"this factor has {len(levels)} levels in {n_rows} rows, {what}. "
                 f"Make it a group term, (1 | {name_text(name)}), or convert it with pd.to_numeric if it is "
                 "a number."
             )

@@ -1,0 +1,283 @@
+"""A model: one specification with its data, two verbs. Nothing on it changes after it is made."""
+
+from __future__ import annotations
+
+import functools
+import html
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bayesglmm.design import Design, build_design
+from bayesglmm.errors import NotAvailableError, SpecificationError, nearest
+from bayesglmm.parameters import Parameters, build_parameters
+from bayesglmm.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bayesglmm.bayes.posterior import Posterior
+    from bayesglmm.frequentist.fit import Fit
+
+__all__ = ["GLMM", "METHODS", "read_model"]
+
+#: Classical methods that ``fit`` takes, and whether this version has them.
+METHODS: Mapping[str, bool] = {
+    "laplace": True,
+    **dict.fromkeys(("ml", "reml", "agq", "gauss_hermite", "pql", "mql", "mcml", "gee", "fixed"), False),
+}
+
+
+class GLMM:
+    """A generalized linear mixed model of a data frame.
+
+    Parameters
+    ----------
+    formula : str
+        ``"mated ~ 0 + cross + (1 | female) + (1 | male)"``; lme4's and Bambi's notation, never evaluated.
+    data : DataFrame
+        One row an observation. It is neither changed nor kept.
+    family : str
+        ``"gaussian"``, ``"bernoulli"``, ``"binomial"`` or ``"poisson"``.
+    link : str, optional
+        The family's default link if left out.
+    priors : mapping, optional
+        Priors by parameter: ``{"beta": ("Normal", {"mu": 0, "sigma": 2.5}), "sd(female)": ...}``; the most specific key
+        wins, the rest have defaults scaled to the data.
+    residual, dispersion, known_covariances : optional
+        Residual structures, dispersion formulas and given covariance matrices: not available yet.
+    weights : str, optional
+        Column of positive numbers that multiply the rows' log-likelihoods.
+    missing : {"raise", "drop"}
+        What to do with rows that have a missing value in a column of the model.
+
+    Raises
+    ------
+    FormulaError, SpecificationError, DataError
+        Everything that is wrong with the formula, the specification or the data.
+
+    Examples
+    --------
+    >>> import bayesglmm as bg
+    >>> model = bg.GLMM("y ~ x + (1 | g)", data)  # doctest: +SKIP
+    >>> posterior = model.sample(seed=1)  # doctest: +SKIP
+    >>> bg.compare(posterior, model.fit("laplace"))  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        formula: str,
+        data: pd.DataFrame,
+        *,
+        family: str = "gaussian",
+        link: str | None = None,
+        priors: Mapping[str, Any] | None = None,
+        residual: str | None = None,
+        dispersion: str | None = None,
+        weights: str | None = None,
+        missing: str = "raise",
+        known_covariances: Mapping[str, Any] | None = None,
+    ) -> None:
+        if known_covariances:
+            raise NotAvailableError(
+                "known_covariances= (given relationship matrices) is not available yet; (1 | g) with independent groups is."
+            )
+        given = {
+            "formula": formula,
+            "family": family,
+            "link": link,
+            "priors": dict(priors or {}),
+            "residual": residual,
+            "dispersion": dispersion,
+            "weights": weights,
+            "missing": missing,
+        }
+        spec = ModelSpec(**{name: value for name, value in given.items() if value is not None})
+        self._hold(spec, data)
+
+    @classmethod
+    def from_spec(cls, spec: ModelSpec, data: pd.DataFrame) -> GLMM:
+        """Make a model from a checked specification and its data."""
+        model = cls.__new__(cls)
+        model._hold(spec, data)
+        return model
+
+    def _hold(self, spec: ModelSpec, data: pd.DataFrame) -> None:
+        self._design = build_design(spec, data)
+        self._parameters = build_parameters(self._design)
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The specification."""
+        return self._design.spec
+
+    @property
+    def design(self) -> Design:
+        """The specification met with its data."""
+        return self._design
+
+    @property
+    def parameters(self) -> Parameters:
+        """Every parameter's prior."""
+        return self._parameters
+
+    @functools.cached_property
+    def pymc(self) -> Any:
+        """The model as a `pm.Model`, built when first asked for."""
+        from bayesglmm.pymc_model import build_pymc_model
+
+        return build_pymc_model(self._design, self._parameters)
+
+    def sample(
+        self,
+        draws: int = 1000,
+        *,
+        chains: int = 4,
+        tune: int | None = None,
+        seed: int | None = None,
+        sampler: str = "auto",
+        cores: int | None = None,
+        target_accept: float = 0.8,
+        max_depth: int = 10,
+        progress: bool = True,
+    ) -> Posterior:
+        """Sample the posterior with NUTS; no approximation enters.
+
+        Parameters
+        ----------
+        draws, chains : int
+            Draws kept of each chain; chains.
+        tune : int, optional
+            Warm-up iterations of each chain; the sampler's default if left out.
+        seed : int, optional
+            The same seed gives the same draws on the same machine; a fresh one is drawn and recorded if left out.
+        sampler : {"auto", "pymc", "nutpie", "numpyro"}
+            ``"auto"`` samples the compiled density; the others sample the PyMC graph, to check one against another.
+        cores : int, optional
+            Chains that run at a time; all processors if left out.
+        target_accept : float
+            Acceptance rate that the step size is tuned to; raise it to 0.95 if there are divergences.
+        max_depth : int
+            A trajectory has at most ``2**max_depth`` steps.
+        progress : bool
+            Whether a progress bar is shown.
+
+        Raises
+        ------
+        SpecificationError
+            Settings out of range.
+        SamplingError
+            The sampler could not start, or was interrupted before the first draw.
+        """
+        from bayesglmm.bayes.sample import sample_posterior
+        from bayesglmm.bayes.settings import SampleSettings
+
+        settings = SampleSettings.checked(
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            cores=cores,
+            seed=seed,
+            target_accept=target_accept,
+            max_depth=max_depth,
+            sampler=sampler,
+            progress=progress,
+        )
+        return sample_posterior(self, settings)
+
+    def fit(self, method: str = "laplace") -> Fit:
+        """Fit by a classical method; priors play no part.
+
+        Parameters
+        ----------
+        method : str
+            ``"laplace"``: maximum likelihood by the Laplace approximation (exact for gaussian with identity link).
+
+        Raises
+        ------
+        SpecificationError
+            An unknown method.
+        NotAvailableError
+            A method that this version does not have yet.
+        FitError
+            The fit has no answer.
+        """
+        if method not in METHODS:
+            raise SpecificationError(f"method {method!r} is unknown.{nearest(str(method), METHODS)} Methods: {', '.join(METHODS)}.")
+        if not METHODS[method]:
+            available = ", ".join(repr(m) for m, there in METHODS.items() if there)
+            raise NotAvailableError(f"method {method!r} is not available yet; available: {available}.")
+        from bayesglmm.frequentist.laplace import fit_laplace
+
+        return fit_laplace(self._design)
+
+    def prior_predictive(self, draws: int = 500, seed: int | None = None) -> xr.DataTree:
+        """Simulate parameters and responses from the prior.
+
+        Parameters
+        ----------
+        draws : int
+            Number of draws.
+        seed : int, optional
+            Seed of the draws.
+
+        Returns
+        -------
+        DataTree
+            Groups ``prior``, ``prior_predictive`` and ``observed_data``.
+
+        Raises
+        ------
+        NotAvailableError
+            A parameter has a flat prior, from which nothing can be drawn.
+        """
+        from bayesglmm.bayes.prior import simulate_prior
+
+        return simulate_prior(self._design, self._parameters, draws, seed)
+
+    def equation(self) -> str:
+        """Return the model in LaTeX."""
+        from bayesglmm.equation import equation
+
+        return equation(self._design)
+
+    def to_pymc_code(self) -> str:
+        """Return Python source that, executed alone, builds the same PyMC model."""
+        from bayesglmm.pymc_source import pymc_source
+
+        return pymc_source(self._design, self._parameters)
+
+    def to_toml(self) -> str:
+        """Return the specification as the ``[model]`` and ``[priors]`` tables of a specification file."""
+        return self.spec.to_toml()
+
+    def __repr__(self) -> str:
+        from bayesglmm.describe import describe
+
+        return describe(self._design, self._parameters)
+
+    def _repr_html_(self) -> str:
+        return f"<p>$$ {self.equation()} $$</p><pre>{html.escape(repr(self))}</pre>"
+
+
+def read_model(path: str | Path) -> GLMM:
+    """Read a specification file and its data.
+
+    Parameters
+    ----------
+    path : str or Path
+        A TOML file (DESIGN section 3); ``data.path`` in it is relative to its folder and stays below it.
+
+    Raises
+    ------
+    SpecificationError
+        Everything that is wrong with the file, with line and key.
+    DataError
+        Everything that is wrong with the data.
+    """
+    from bayesglmm.specfile import load_data, read_specification
+
+    file = read_specification(path)
+    return GLMM.from_spec(file.spec, load_data(file))

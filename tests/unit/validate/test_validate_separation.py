@@ -1,0 +1,163 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bayesglmm.families import FAMILIES
+from bayesglmm.validate.limits import directions
+from bayesglmm.validate.separation import find_separation
+
+
+def test_complete_separation(cautions, clean):
+    (said,) = cautions("b ~ x", clean.assign(b=(clean["x"] > 0.1).astype(int)), family="bernoulli")
+    assert said == (
+        "Intercept, x: complete separation: a combination of these columns of X predicts the response "
+        "of all 60 rows "
+        "without error, so without a prior the likelihood has no maximum (their coefficients grow "
+        "without bound). "
+        "Give beta a proper prior and use sample(), merge levels, or leave a term out."
+    )
+
+
+@pytest.mark.parametrize("link", ["logit", "probit", "cloglog", "cauchit"])
+def test_quasi_complete_separation(cautions, clean, link):
+    clean.loc[clean["f"] == "c", "b"] = 1
+    (said,) = cautions("b ~ f + x", clean, family="bernoulli", link=link)
+    assert said.startswith(
+        "f[c]: quasi-complete separation: this column of X predicts the response of 20 of 60 rows "
+        "without error"
+    )
+    assert "(its coefficient grows without bound)" in said
+
+
+def test_every_separated_level_is_named(cautions, clean):
+    clean.loc[clean["g"].isin(["g3", "g7"]), "b"] = 0
+    clean.loc[clean["g"].isin(["g0"]), "b"] = [0, 1, 0, 1, 0]
+    (said,) = cautions("b ~ g", clean, family="bernoulli")
+    assert "g[g3]" in said.split(":")[0]
+    assert "g[g7]" in said.split(":")[0]
+
+
+def test_separation_of_successes_in_trials(cautions, clean):
+    clean["deaths"] = np.where(clean["f"] == "b", 20, clean["deaths"])
+    (said,) = cautions("p(deaths, trials) ~ f", clean, family="binomial")
+    assert said.startswith("f[b]: quasi-complete separation")
+
+
+def test_rows_with_successes_and_failures_allow_no_change(cautions, clean):
+    clean["deaths"] = np.where(clean["x"] > 0.0, 20, clean["deaths"])
+    assert cautions("p(deaths, trials) ~ x", clean, family="binomial") == []
+
+
+def test_a_cell_of_counts_that_is_all_zero(cautions, clean):
+    clean["deaths"] = np.where(clean["f"] == "b", 0, 1 + clean["deaths"])
+    (said,) = cautions("deaths ~ f", clean, family="poisson")
+    assert said.startswith(
+        "f[b]: quasi-complete separation: this column of X predicts the response of 20 of 60 rows"
+    )
+    # Under the square-root link the mean is 0 at eta = 0: the estimate is finite.
+    assert cautions("deaths ~ f", clean, family="poisson", link="sqrt") == []
+
+
+def test_too_wide_to_be_checked_is_said(cautions, clean, monkeypatch):
+    monkeypatch.setattr("bayesglmm.validate.separation._MOST_COEFFICIENTS", 2)
+    (said,) = cautions("b ~ x + z", clean, family="bernoulli")
+    assert said.startswith("common part: not checked for separation: X is 60 x 3")
+
+
+@pytest.mark.parametrize(
+    ("formula", "column", "family", "shown"),
+    [
+        ("b ~ x", 1, "bernoulli", "1"),
+        ("b ~ x", 0, "bernoulli", "0"),
+        ("deaths ~ x", 0, "poisson", "0"),
+        ("p(deaths, trials) ~ x", 0, "binomial", "0"),
+    ],
+)
+def test_a_constant_response_at_the_end_of_its_range(cautions, clean, formula, column, family, shown):
+    name = formula.split(" ~")[0].removeprefix("p(").split(",")[0]
+    (said,) = cautions(formula, clean.assign(**{name: column}), family=family)
+    assert f"constant response: every row has {shown}; the likelihood has no maximum" in said
+
+
+def test_a_constant_response_of_labels(cautions, clean):
+    said = cautions(
+        "b ~ x", clean.assign(b=pd.Categorical(["yes"] * 60, categories=["no", "yes"])), family="bernoulli"
+    )
+    assert said[0].startswith("b: constant response: every row has 'yes'; the likelihood has no maximum")
+
+
+@pytest.mark.parametrize(("formula", "family"), [("y ~ x", "gaussian"), ("y ~ x", "poisson")])
+def test_a_constant_response_within_its_range(cautions, clean, formula, family):
+    (said,) = cautions(formula, clean.assign(y=3), family=family)
+    assert said == (
+        "y: constant response: every row has 3; no term can explain anything. "
+        "Check how the column was read or filtered."
+    )
+
+
+LINKS = [(family, link) for family in FAMILIES for link in FAMILIES[family].links]
+
+
+@pytest.mark.parametrize(("family", "link"), LINKS)
+def test_rows_pull_the_way_their_likelihood_rises(design, clean, family, link):
+    """Against the row's own derivative in eta, far out on both sides."""
+    formula = {"binomial": "p(deaths, trials) ~ x", "gaussian": "y ~ x"}.get(family, "b ~ x")
+    if family == "poisson":
+        clean["b"] = clean["deaths"]
+    clean.loc[[1, 2], "deaths"] = [0, 20]
+    built = design(formula, clean, family=family, link=link)
+    row = built.family_link.row
+    expected = []
+    for y, size in zip(built.y, built.size, strict=True):
+        ends = [row(float(y), float(size), eta, 1.0)[1] for eta in (-8.0, 8.0)]
+        expected.append(
+            1 if min(ends) > 0.0 or (min(ends) == 0.0 < max(ends)) else -1 if max(ends) < 0.0 else 0
+        )
+    np.testing.assert_array_equal(directions(built), expected)
+
+
+def brute_force(X, pull):
+    """Whether some direction on a fine circle separates rows of two columns."""
+    angles = np.linspace(0.0, 2.0 * np.pi, 20_000, endpoint=False)
+    gains = pull[:, None] * (X @ np.vstack([np.cos(angles), np.sin(angles)]))
+    return bool(((gains > -1e-9).all(axis=0) & (gains > 1e-9).any(axis=0)).any())
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(3, 12), st.floats(0.0, 4.0))
+def test_the_program_agrees_with_a_search(seed, n, strength):
+    rng = np.random.default_rng(seed)
+    X = np.column_stack([np.ones(n), rng.normal(size=n)])
+    pull = np.where(strength * X[:, 1] + rng.normal(size=n) > 0.0, 1, -1).astype(np.int8)
+    separation = find_separation(X, pull, intercept=True)
+    assert (separation is not None) == brute_force(X, pull)
+    if separation is not None:
+        gain = pull * (X @ separation.direction)
+        scale = np.abs(gain).max()
+        assert gain.min() > -1e-5 * scale
+        assert separation.complete  # no two rows are equal
+
+
+def test_rows_that_were_not_chosen_at_first_still_count():
+    rng = np.random.default_rng(3)
+    n = 50_000
+    x = np.sort(rng.normal(size=n))
+    X = np.column_stack([np.ones(n), x])
+    pull = np.where(x > 0.0, 1, -1).astype(np.int8)
+    separation = find_separation(X, pull, intercept=True)
+    assert separation is not None
+    assert separation.complete
+    pull[-10_001] *= -1  # one row on the wrong side is enough
+    assert find_separation(X, pull, intercept=True) is None
+
+
+def test_a_column_far_from_zero_separates_like_any_other():
+    year = 1e6 + np.arange(40.0)
+    X = np.column_stack([np.ones(40), year])
+    pull = np.where(year > 1e6 + 20, 1, -1).astype(np.int8)
+    separation = find_separation(X, pull, intercept=True)
+    assert separation is not None
+    assert separation.complete
+    assert (pull * (X @ separation.direction) > -1e-9).all()
