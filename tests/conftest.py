@@ -1,0 +1,1 @@
+"""Makes `support`, the helpers that several test files share, importable."""

@@ -1,0 +1,64 @@
+"""Small data with every kind of column, and models of them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from bayesglmm.density import JointDensity
+from bayesglmm.design import Design, build_design
+from bayesglmm.errors import DataWarning
+from bayesglmm.parameters import build_parameters
+from bayesglmm.priors import Prior
+from bayesglmm.spec import ModelSpec
+
+RESPONSES = {
+    "gaussian": "normal",
+    "bernoulli": "success",
+    "binomial": "successes | trials(trials)",
+    "poisson": "count",
+}
+
+
+def make_frame(n: int = 40, seed: int = 1, covariates: int = 12) -> pd.DataFrame:
+    """Return n rows: responses of each family, covariates x0, x1, ..., factors, weights, exposure and errors."""
+    rng = np.random.default_rng(seed)
+    columns = {f"x{k}": rng.normal(size=n).round(3) for k in range(covariates)}
+    levels = {name: 4 + k % 3 for k, name in enumerate("abcdefghijkl")}
+    columns |= {name: rng.permutation(np.arange(n) % size) for name, size in levels.items()}
+    trials = rng.integers(1, 9, n)
+    columns |= {
+        "normal": rng.normal(1.0, 1.5, n).round(3),
+        "success": rng.permutation(np.arange(n) % 2),
+        "trials": trials,
+        "successes": rng.binomial(trials, 0.4),
+        "count": rng.poisson(3.0, n),
+        "positive": rng.lognormal(0.0, 0.5, n).round(3),
+        "exposure": rng.uniform(0.5, 2.0, n).round(3),
+        "cell": np.array(["red", "green", "blue"])[rng.permutation(np.arange(n) % 3)],
+    }
+    return pd.DataFrame(columns)
+
+
+def make_design(
+    formula: str,
+    data: pd.DataFrame | None = None,
+    family: str = "gaussian",
+    link: str | None = None,
+    priors: Mapping[str, Prior] | None = None,
+    **options: str,
+) -> Design:
+    """Return a design; warnings about small data are of no interest here."""
+    spec = ModelSpec(formula=formula, family=family, link=link, priors=dict(priors or {}), **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        return build_design(spec, make_frame() if data is None else data)
+
+
+def make_density(formula: str, *args: object, **options: object) -> JointDensity:
+    """Return the compiled density of a model; arguments as for `make_design`."""
+    design = make_design(formula, *args, **options)
+    return JointDensity.of(design, build_parameters(design))
