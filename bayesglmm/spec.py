@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator, model_validator
 
-from bayesglmm.errors import FormulaError, nearest
+from bayesglmm.errors import FormulaError, NotAvailableError, SpecificationError, nearest
 from bayesglmm.formula import Formula, parse
 from bayesglmm.priors.frozen import FrozenDict
 from bayesglmm.priors.prior import Prior, as_prior
@@ -59,6 +59,16 @@ class ModelSpec(BaseModel):
             super().__init__(**given)
         except ValidationError as error:
             refuse(located(error, ModelSpec))
+
+    @classmethod
+    def checked(cls, given: Mapping[str, Any]) -> ModelSpec:
+        """Make a specification, or raise ComplaintsError with the path of every problem (for files, which add lines)."""
+        try:
+            return cls(**given)
+        except (SpecificationError, NotAvailableError) as error:
+            cause = error.__context__
+            assert isinstance(cause, ValidationError)
+            raise ComplaintsError(located(cause, ModelSpec)) from error
 
     @field_validator("formula", mode="before")
     @classmethod
@@ -126,6 +136,12 @@ class ModelSpec(BaseModel):
             allowed = ", ".join(map(repr, family.links))
             hint = nearest(self.link, family.links)
             raise ComplaintsError.one(f"{shown(self.link)} is given.{hint} Links of {self.family}: {allowed}.", "link")
+        response = self.formula.response
+        for word, said in (("trials", response.trials), ("se", response.se)):
+            if said is not None and family.size != word:
+                takers = " or ".join(repr(f.name) for f in FAMILIES.values() if f.size == word)
+                message = f'"y | {word}(...)" is given, and {self.family} has no {word}. Leave it out, or use family={takers}.'
+                raise ComplaintsError.one(message, "formula")
         object.__setattr__(self, "link", self.link or family.default_link)
         return self
 

@@ -74,6 +74,7 @@ BERNOULLI = Family(
     ),
     default_link="logit",
     dispersion=None,
+    size=None,
     needs=_NEEDS,
     remedy='Recode them, or choose family="binomial" for counts of successes.',
     latex=r"\mathrm{Bernoulli}(\mu_i)",

@@ -79,6 +79,7 @@ BINOMIAL = Family(
     ),
     default_link="logit",
     dispersion=None,
+    size="trials",
     needs=_NEEDS,
     remedy='Correct the counts, or choose family="poisson" for counts without a number of trials.',
     latex=r"\mathrm{Binomial}(n_i, \mu_i)",

@@ -104,6 +104,7 @@ GAUSSIAN = Family(
     ),
     default_link="identity",
     dispersion="sigma",
+    size="se",
     needs=_NEEDS,
     remedy="Correct these rows or leave them out.",
     latex=r"\mathcal{N}(\mu_i, \sigma^2)",

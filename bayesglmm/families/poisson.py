@@ -110,6 +110,7 @@ POISSON = Family(
     ),
     default_link="log",
     dispersion=None,
+    size=None,
     needs=_NEEDS,
     remedy='Recode them or choose family="gaussian".',
     latex=r"\mathrm{Poisson}(\mu_i)",

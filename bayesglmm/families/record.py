@@ -119,6 +119,8 @@ class Family:
         The one taken when none is named.
     dispersion : str or None
         Name of the dispersion parameter, None without one.
+    size : {"trials", "se"} or None
+        What a formula may say of a row's size: ``y | trials(n)``, ``y | se(s)``, or nothing.
     needs : str
         What the response must be, in short words: ``"counts >= 0"``.
     remedy : str
@@ -150,6 +152,7 @@ class Family:
     links: Mapping[str, FamilyLink]
     default_link: str
     dispersion: str | None
+    size: str | None
     needs: str
     remedy: str
     latex: str

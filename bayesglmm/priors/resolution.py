@@ -110,10 +110,10 @@ def resolve(given: Mapping[str, Prior], parameters: Sequence[Parameter]) -> Reso
     problems += [_problem(key, _unknown(key, known)) for tidy, key in spelled.items() if tidy not in known]
     keys = tuple(_most_specific(p, spelled, parameters) for p in parameters)
     priors = tuple(None if key is None else given[key] for key in keys)
-    for parameter, key, prior in zip(parameters, keys, priors, strict=True):
+    for parameter, given_as, prior in zip(parameters, keys, priors, strict=True):
         words = refusal(parameter.role, prior) if prior is not None else None
-        if key is not None and words is not None:
-            problems.append(_problem(key, words))
+        if given_as is not None and words is not None:
+            problems.append(_problem(given_as, words))
     return Resolution(tuple(parameters), priors, keys, tuple(dict.fromkeys(problems)))
 
 

@@ -127,7 +127,7 @@ def test_a_binomial_row_is_as_many_bernoulli_rows() -> None:
         for r in cbpp.itertuples()
         for k in range(r.size)
     ]
-    long = pd.DataFrame(rows)
+    long = pd.DataFrame(rows).astype({"period": "category"})
     fit = bg.GLMM("ill ~ period + (1 | herd)", long, family="bernoulli").fit()
     binomial = fitted("cbpp")
     assert fit.coefficients["estimate"].to_numpy() == pytest.approx(binomial.coefficients["estimate"].to_numpy(), abs=1e-6)
