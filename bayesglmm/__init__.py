@@ -1,4 +1,4 @@
-"""bayesglmm: one specification of a generalized linear mixed model; every way to fit it; one honest table of what they say.
+"""bayesglmm: generalized linear mixed models: one specification, every way to fit it, one honest table.
 
 Names are imported when they are first used, so that ``import bayesglmm`` costs nothing and a classical fit never
 imports PyMC.
@@ -79,7 +79,9 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        raise AttributeError(f"module 'bayesglmm' has no attribute {name!r}; its public names are {', '.join(__all__)}.")
+        raise AttributeError(
+            f"module 'bayesglmm' has no attribute {name!r}; its public names are {', '.join(__all__)}."
+        )
     return getattr(importlib.import_module(f"bayesglmm.{_HOMES[name]}"), name)
 
 

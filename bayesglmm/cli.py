@@ -28,7 +28,11 @@ app = typer.Typer(
 SpecFile = Annotated[Path, typer.Argument(metavar="FILE.toml", help="Specification file.", show_default=False)]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the file: --set sample.draws=2000. May be repeated."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Replace a value of the file: --set sample.draws=2000. May be repeated.",
+    ),
 ]
 
 
@@ -66,7 +70,8 @@ def fit(
     file: SpecFile,
     set_: Settings = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Write posterior.nc, comparison.csv and run.json there.")
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Write posterior.nc, comparison.csv and run.json there."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,

@@ -165,6 +165,4 @@ def _design_matrices(text: str, data: pd.DataFrame) -> Any:
 
     # log(0) and the like are reported as values by the validation, with their rows.
     with np.errstate(all="ignore"):
-        return design_matrices(
-            text, data, na_action="pass", env=Environment([{}]), extra_namespace=dict(_FUNCTIONS)
-        )
+        return design_matrices(text, data, na_action="pass", env=Environment([{}]), extra_namespace=dict(_FUNCTIONS))

@@ -1,4 +1,4 @@
-"""What was understood: response, terms, levels and every prior, on the scale of the data and on the standardised one."""
+"""What was understood: response, terms, levels and every prior, on the data's scale and on the standardised one."""
 
 from __future__ import annotations
 
@@ -92,4 +92,5 @@ def _per_sd(prior: Prior, parameters: Parameters, k: int) -> str:
     spread = float(parameters.scales.columns[k])
     if parameters.scales.levels[k] or spread == 1.0 or prior.dist != "Normal":
         return ""
-    return f"per sd of the column: Normal(mu={prior.params['mu'] * spread:.4g}, sigma={prior.params['sigma'] * spread:.4g})"
+    mu, sigma = prior.params["mu"] * spread, prior.params["sigma"] * spread
+    return f"per sd of the column: Normal(mu={mu:.4g}, sigma={sigma:.4g})"

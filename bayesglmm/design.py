@@ -157,7 +157,9 @@ class Design:
             needed.update(dict.fromkeys([*group.coding.columns, *group.factor.columns]))
         absent = [c for c in needed if c not in data.columns]
         if absent:
-            problems = [Problem(c, "is not a column of the new data, and the model needs it.", "column") for c in absent]
+            problems = [
+                Problem(c, "is not a column of the new data, and the model needs it.", "column") for c in absent
+            ]
             raise DataError(problems)
         matrices = [g.coding.matrix(data).T for g in self.groups]
         return NewRows(
@@ -210,7 +212,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame) -> Design:
         fingerprint=_fingerprint(used),
     )
     for problem in validate(design, used):
-        warnings.warn(str(problem), DataWarning, stacklevel=3)
+        warnings.warn(str(problem), DataWarning, stacklevel=4)
     return design
 
 

@@ -38,7 +38,7 @@ def _predictor(design: Design) -> list[str]:
         intercept = design.has_intercept and k == 0
         terms.append(r"\beta_0" if intercept else rf"\beta_{{{number}}}\,{_text(name)}_i")
     for t, group in enumerate(design.groups):
-        u = _symbol(group, t)
+        u = _symbol(t)
         for k, effect in enumerate(group.effects):
             subscript = rf"{_text(group.name)}[i]"
             subscript = subscript if group.n_effects == 1 else rf"{subscript}, {k}"
@@ -49,13 +49,13 @@ def _predictor(design: Design) -> list[str]:
     return terms or ["0"]
 
 
-def _symbol(group: GroupEffects, t: int) -> str:
+def _symbol(t: int) -> str:
     """Return the letter of a group term's effects: u, v, w, then u with a number."""
     return "uvw"[t] if t < 3 else f"u^{{({t + 1})}}"
 
 
 def _effects(group: GroupEffects, t: int) -> str:
-    u, name = _symbol(group, t), _text(group.name)
+    u, name = _symbol(t), _text(group.name)
     if group.n_effects == 1:
         return rf"{u}_j &\sim \mathcal{{N}}(0, \sigma_{{{name}}}^2), \quad j = 1, \dots, {group.n_levels}"
     q = group.n_effects

@@ -1,4 +1,4 @@
-"""Group terms as index codes: which level each row belongs to, and the few columns its effects multiply. Never a dense Z."""
+"""Group terms as index codes: which level a row belongs to, and the few columns its effects multiply; never a dense Z."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class GLMM:
     ) -> None:
         if known_covariances:
             raise NotAvailableError(
-                "known_covariances= (given relationship matrices) is not available yet; (1 | g) with independent groups is."
+                "known_covariances= (given relationship matrices) is not available yet; independent groups (1 | g) are."
             )
         given = {
             "formula": formula,
@@ -205,7 +205,9 @@ class GLMM:
             The fit has no answer.
         """
         if method not in METHODS:
-            raise SpecificationError(f"method {method!r} is unknown.{nearest(str(method), METHODS)} Methods: {', '.join(METHODS)}.")
+            raise SpecificationError(
+                f"method {method!r} is unknown.{nearest(str(method), METHODS)} Methods: {', '.join(METHODS)}."
+            )
         if not METHODS[method]:
             available = ", ".join(repr(m) for m, there in METHODS.items() if there)
             raise NotAvailableError(f"method {method!r} is not available yet; available: {available}.")

@@ -29,7 +29,9 @@ def prepare_folder(folder: Path) -> None:
         probe.write_text("")
         probe.unlink()
     except OSError as error:
-        raise BayesGLMMError(f"--out {folder}: nothing can be written there ({error.strerror}); name another folder.") from error
+        raise BayesGLMMError(
+            f"--out {folder}: nothing can be written there ({error.strerror}); name another folder."
+        ) from error
 
 
 def write_run(run: Run, folder: Path) -> None:

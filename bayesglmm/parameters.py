@@ -11,7 +11,12 @@ import numpy as np
 from bayesglmm.design import Design
 from bayesglmm.errors import Problem, SpecificationError
 from bayesglmm.grouping import INTERCEPT, GroupEffects
-from bayesglmm.priors.defaults import coefficient_defaults, correlation_default, dispersion_default, sd_default
+from bayesglmm.priors.defaults import (
+    coefficient_defaults,
+    correlation_default,
+    dispersion_default,
+    sd_default,
+)
 from bayesglmm.priors.prior import Prior
 from bayesglmm.priors.resolution import Parameter, resolve
 from bayesglmm.priors.roles import minimum_levels
@@ -62,8 +67,8 @@ class Parameters:
     Attributes
     ----------
     coefficients : tuple of Prior, length p
-        The first one is for the intercept at the columns' means if ``centered``, else every prior is for the coefficient
-        exactly as the formula codes it.
+        The first one is for the intercept at the columns' means if ``centered``; else every prior is for the
+        coefficient exactly as the formula codes it.
     sds : tuple of tuple of Prior
         For each group term, one prior an effect.
     cors : tuple of (Prior or None)
@@ -168,8 +173,8 @@ def _improper(design: Design, given: Sequence[Sequence[Prior | None]]) -> Iterat
             needed = minimum_levels(prior) if prior is not None else 1
             if group.n_levels < needed:
                 message = (
-                    f"a flat prior of {name} needs {needed} levels of {group.name} for a proper posterior, and there are "
-                    f"{group.n_levels}; give it a proper prior, for instance HalfNormal."
+                    f"a flat prior of {name} needs {needed} levels of {group.name} for a proper posterior, and "
+                    f"there are {group.n_levels}; give it a proper prior, for instance HalfNormal."
                 )
                 yield Problem(f"priors, key {name}", message, "prior")
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bayesglmm.compare import Comparison, Published, compare
+from bayesglmm.compare import Comparison, compare
 from bayesglmm.describe import describe
 from bayesglmm.errors import DataWarning
 from bayesglmm.model import GLMM
+from bayesglmm.published import Published
 from bayesglmm.specfile import ModelFile, load_data, override, read_specification
 
 if TYPE_CHECKING:
@@ -74,7 +75,14 @@ def check_file(path: Path, settings: Sequence[str], as_json: bool) -> int:
     """Say what was understood."""
     file, model, cautions = _model(path, settings)
     if as_json:
-        _print_json({"file": str(path), "title": file.title, "model": describe(model.design, model.parameters), "warnings": cautions})
+        _print_json(
+            {
+                "file": str(path),
+                "title": file.title,
+                "model": describe(model.design, model.parameters),
+                "warnings": cautions,
+            }
+        )
         return DONE
     _print_head(file, model, cautions)
     print("\nno errors; nothing was fitted (bayesglmm fit does that).")
@@ -194,24 +202,30 @@ def _print_results(run: Run) -> None:
     _print_table(run.comparison)
     for note in run.comparison.notes:
         print(note)
-    print(f"\n{run.seconds['total']:.1f} s in all, {run.seconds['sample']:.1f} s sampling; seed {run.posterior.tree.attrs['seed']}")
+    print(
+        f"\n{run.seconds['total']:.1f} s in all, {run.seconds['sample']:.1f} s sampling; "
+        f"seed {run.posterior.tree.attrs['seed']}"
+    )
 
 
 def _print_table(comparison: Comparison) -> None:
-    """Print the comparison as wide as the terminal, columns wrapped where they must be."""
+    """Print one line a parameter, and below it what the numbered columns are."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("parameter", no_wrap=True)
     wide = comparison.table()
     for column in wide.columns:
-        table.add_column(column, justify="right")
+        table.add_column(escape(column), justify="right", no_wrap=column in wide.columns[:2])
     for name, cells in wide.iterrows():
-        table.add_row(str(name), *map(str, cells))
+        table.add_row(escape(str(name)), *(escape(str(cell)) for cell in cells))
     console.print(table)
+    for reference in comparison.references:
+        print(reference)
 
 
 def _print_json(value: Any) -> None:
@@ -227,4 +241,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(v) for v in value]
     return value
-

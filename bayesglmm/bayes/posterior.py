@@ -38,6 +38,8 @@ class Posterior:
 
     method: ClassVar[str] = "nuts"
     estimand: ClassVar[str] = "conditional"
+    heading: ClassVar[str] = "posterior mean (sd)"
+    reference: ClassVar[str] = ""
 
     @functools.cached_property
     def record(self) -> ModelRecord:

@@ -18,6 +18,9 @@ SAMPLERS = {
     "numpyro": "the PyMC graph with numpyro's NUTS (needs the extra bayesglmm[numpyro])",
 }
 
+#: Warm-up iterations: nutpie's adaptation needs fewer than PyMC's and numpyro's; each keeps its own default.
+_WARM_UP = {"auto": 400, "nutpie": 400, "pymc": 1000, "numpyro": 1000}
+
 
 @dataclass(frozen=True)
 class SampleSettings:
@@ -89,7 +92,7 @@ class SampleSettings:
         available = os.cpu_count() or 1
         return cls(
             draws=draws,
-            tune=1000 if tune is None else tune,
+            tune=_WARM_UP[sampler] if tune is None else tune,
             chains=chains,
             cores=min(chains, cores or available),
             seed=secrets.randbelow(2**31) if seed is None else seed,

@@ -28,7 +28,6 @@ def _no_code(variable: str, label: str, effect_dims: tuple[str, str], q: int, et
     return []
 
 
-
 def _diagonal(name: str) -> Structure:
     return Structure(name, DIAGONAL_CODE, False, _no_coordinates, _no_constant, DIAGONAL_THETA, _no_graph, _no_code)
 

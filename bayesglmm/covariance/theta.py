@@ -1,7 +1,7 @@
-"""theta -> Lambda for classical fits: the free entries of Lambda itself, so that a variance of zero is a point like any other.
+"""theta -> Lambda for classical fits: the free entries of Lambda, so that a variance of zero is a point like any other.
 
-On this scale (Bates et al. 2015) the log-likelihood is smooth where a standard deviation reaches 0 or a correlation 1, and
-even in every column of Lambda; diagonal entries are kept >= 0.
+On this scale (Bates et al. 2015) the log-likelihood is smooth where a standard deviation reaches 0 or a correlation 1,
+and even in every column of Lambda; diagonal entries are kept >= 0.
 """
 
 from __future__ import annotations

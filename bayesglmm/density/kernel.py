@@ -7,6 +7,7 @@ Backward: the rows' scores d l/d eta are pulled back through the same steps (rev
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -144,8 +145,8 @@ def compile_joint(row: Callable[..., Any]) -> Callable[..., float]:
     """Return the joint density of all models whose rows have the log-likelihood ``row`` (a family and a link).
 
     The returned kernel fills ``grad`` and returns the log density without the constants that depend on data alone.
-    Arguments: x; rows (4, n); X (n, p); center (p,); slopes (k, n); codes (terms, n); terms (terms, 8); table (scalars, 8)
-    of priors; lkj (terms,); work (2, n); u and gu (group effects,) as work space; grad.
+    Arguments: x; rows (4, n); X (n, p); center (p,); slopes (k, n); codes (terms, n); terms (terms, 8); table
+    (scalars, 8) of priors; lkj (terms,); work (2, n); u and gu (group effects,) as work space; grad.
     """
     stamp = source_stamp()
 
@@ -198,6 +199,10 @@ def compile_joint(row: Callable[..., Any]) -> Callable[..., float]:
             for k in range(size):
                 total -= 0.5 * x[term[Z] + k] ** 2
             at += size
+        if not math.isfinite(total):
+            # The prior vanishes here or the predictor overflows; what inf - inf gives is no density either.
+            grad[:] = 0.0
+            return -math.inf
         return total
 
     # A name of its own for every row: kernels that share a name share an index of cached files, and two processes that

@@ -1,1 +1,1 @@
-"""Under both houses: conditional modes of the group effects and the Laplace-marginal log-likelihood with its gradient."""
+"""Under both houses: conditional modes of the group effects, the Laplace-marginal log-likelihood and its gradient."""

@@ -1,7 +1,7 @@
 """The Laplace-marginal log-likelihood of (beta, theta, phi) and its exact gradient.
 
-log L = h(z^) - log det(H) / 2, H = I + A' W A, A = Z Lambda, W = -d2 at the mode z^ (Tierney & Kadane 1986; for Gaussian
-responses it is exact). The gradient follows the mode by the implicit function theorem: with s_i = a_i' H^-1 a_i,
+log L = h(z^) - log det(H) / 2, H = I + A' W A, A = Z Lambda, W = -d2 at the mode z^ (Tierney & Kadane 1986; exact for
+Gaussian responses). The gradient follows the mode by the implicit function theorem: with s_i = a_i' H^-1 a_i,
 c = s d3 / 2, v = H^-1 A' c and r = d1 + c - W A v (row by row),
 
     d/dbeta    = X' r

@@ -1,7 +1,7 @@
 """Conditional modes of the group effects: penalised iteratively reweighted least squares, Newton with step halving.
 
 Maximises h(z) = sum_i w_i l(y_i, eta_i) - z'z / 2 over the spherical effects z, u = Lambda z, eta = X beta + offset +
-Z Lambda z (Bates et al. 2015, section 3; observed instead of expected information, so that the curvature at the mode is that of h).
+Z Lambda z (Bates et al. 2015, section 3; observed instead of expected information: the curvature at the mode is h's).
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Mode:
 
     @property
     def log_determinant(self) -> float:
-        """log det H."""
+        """Logarithm of det H."""
         return 2.0 * float(np.log(np.diagonal(self.cholesky)).sum())
 
 
@@ -122,8 +122,8 @@ def find_mode(rows: Rows, fixed: np.ndarray, factor: RelativeFactor, phi: float,
         scale = 1.0 + abs(value)
         # So close to the mode that rounding hides the gain in h: the full step is safe, and halving would refuse it.
         close = decrement <= _CLOSE * scale
-        z, eta, table, new_value = _move(rows, fixed, factor, phi, z + step) if close else _halve(
-            rows, fixed, factor, phi, z, step, value
+        z, eta, table, new_value = (
+            _move(rows, fixed, factor, phi, z + step) if close else _halve(rows, fixed, factor, phi, z, step, value)
         )
         stuck = not close and new_value <= value
         value = new_value
@@ -141,7 +141,13 @@ def _penalised(table: np.ndarray, z: np.ndarray) -> float:
 
 
 def _halve(
-    rows: Rows, fixed: np.ndarray, factor: RelativeFactor, phi: float, z: np.ndarray, step: np.ndarray, value: float
+    rows: Rows,
+    fixed: np.ndarray,
+    factor: RelativeFactor,
+    phi: float,
+    z: np.ndarray,
+    step: np.ndarray,
+    value: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """Take the longest of the steps 1, 1/2, 1/4, ... that raises h; none if none does."""
     length = 1.0

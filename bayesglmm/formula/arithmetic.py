@@ -31,14 +31,12 @@ def check_arithmetic(node: Node, function: str, text: str = "") -> None:
     Raises
     ------
     FormulaError
-        For ``:``, for nested functions that give several columns, for constants that are no finite real number
-        (``10 ** 10 ** 10``, ``1 / 0``), and for an argument without any column.
+        For ``:``, for nested functions that give several columns, for constants that are no finite real
+        number (``10 ** 10 ** 10``, ``1 / 0``), and for an argument without any column.
     """
     constant = _walk(node, text)
     if constant is not None:
-        raise FormulaError(
-            f"{function}() needs a column; this is the same number for every row.", text, node.position
-        )
+        raise FormulaError(f"{function}() needs a column; this is the same number for every row.", text, node.position)
 
 
 def _walk(node: Node, text: str) -> float | None:
@@ -51,26 +49,22 @@ def _walk(node: Node, text: str) -> float | None:
         case Call(function=function):
             if FUNCTIONS[function].value != "number":
                 raise FormulaError(
-                    f"{function}() gives several columns or none; it cannot stand inside another function.",
+                    f"{function}() cannot stand inside another function: it is not one number a row.",
                     text,
                     node.position,
                 )
             return None
         case Unary(operand=operand):
-            value = _walk(operand, text)
-            return None if value is None else -value
+            inner = _walk(operand, text)
+            return None if inner is None else -inner
         case Sum(terms=terms):
             if len(terms) > MAX_SUMMANDS:
-                raise FormulaError(
-                    f"A sum inside a function has at most {MAX_SUMMANDS} terms.", text, node.position
-                )
+                raise FormulaError(f"A sum inside a function has at most {MAX_SUMMANDS} terms.", text, node.position)
             values = [_walk(term, text) for term in terms]
             known = [v for v in values if v is not None]
             return sum(known) if len(known) == len(values) else None
         case Binary(op=":"):
-            raise FormulaError(
-                "Inside a function ':' has no meaning; write * for a product.", text, node.position
-            )
+            raise FormulaError("Inside a function ':' has no meaning; write * for a product.", text, node.position)
         case Binary(op=op, left=left, right=right):
             return _constant(op, _walk(left, text), _walk(right, text), text, node.position)
 

@@ -27,8 +27,8 @@ def common_part(signed: Iterable[Signed], text: str) -> Common:
     Raises
     ------
     FormulaError
-        For numbers other than 0 and 1, for ``0`` beside ``1``, for offsets that are taken away or lie deeper, and for all
-        that `expand` refuses.
+        For numbers other than 0 and 1, for ``0`` beside ``1``, for offsets that are taken away or lie deeper, and
+        for all that `expand` refuses.
     """
     terms: Node | None = None
     intercept: bool | None = None
@@ -46,9 +46,7 @@ def common_part(signed: Iterable[Signed], text: str) -> Common:
                 intercept = marker
             case Call(function="offset", arguments=(argument,)):
                 if sign == "-":
-                    raise FormulaError(
-                        "An offset is added; write offset(-x) for a negative one.", text, node.position
-                    )
+                    raise FormulaError("An offset is added; write offset(-x) for a negative one.", text, node.position)
                 offsets.append(argument)
             case _:
                 terms = _appended(terms, sign, node, text)
@@ -107,9 +105,7 @@ def _appended(terms: Node | None, sign: str, node: Node, text: str) -> Node:
 def _refuse_inner_offsets(node: Node, text: str) -> None:
     match node:
         case Call(function="offset"):
-            raise FormulaError(
-                "An offset is a summand of its own: y ~ x + offset(log(t)).", text, node.position
-            )
+            raise FormulaError("An offset is a summand of its own: y ~ x + offset(log(t)).", text, node.position)
         case Sum(terms=parts):
             for part in parts:
                 _refuse_inner_offsets(part, text)

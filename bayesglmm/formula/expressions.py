@@ -1,6 +1,7 @@
 """Expressions: what stands between the bars and the tilde.
 
-Precedence climbing; from loose to tight: ``+ -``, ``* /``, ``:``, sign, ``**``, as in R. ``**`` binds to the right.
+Precedence climbing; from loose to tight: ``+ -``, ``* /``, ``:``, sign, ``**``, as in R. ``**`` binds to the
+right.
 """
 
 from __future__ import annotations
@@ -42,10 +43,7 @@ class Expressions:
         while _TIGHTNESS.get(self.cursor.token.kind, 0) >= tightness:
             sign = self.cursor.take()
             own = _TIGHTNESS[sign.kind]
-            if sign.kind == "**":
-                right = self._nested(sign, own)
-            else:
-                right = self.read(own + 1)
+            right = self._nested(sign, own) if sign.kind == "**" else self.read(own + 1)
             left = self._joined(sign, left, right)
         return left
 
@@ -66,9 +64,7 @@ class Expressions:
         return node
 
     def _too_deep(self, where: Token) -> Exception:
-        return self.cursor.error(
-            f"This is nested more than {MAX_DEPTH} levels deep. Write it more simply.", where
-        )
+        return self.cursor.error(f"This is nested more than {MAX_DEPTH} levels deep. Write it more simply.", where)
 
     def _nested(self, where: Token, tightness: int) -> Node:
         if self.depth >= MAX_DEPTH:
@@ -104,7 +100,7 @@ class Expressions:
     def _bracket(self) -> Node:
         if self.cursor.at in self.cursor.bars:
             raise self.cursor.error(
-                "A group term is only added: y ~ x + (1 | g), outside other brackets and not part of a product."
+                "A group term is only added, y ~ x + (1 | g): outside other brackets, not part of a product."
             )
         opened = self.cursor.take()
         node = self._nested(opened, SUM)

@@ -1,14 +1,17 @@
 """The checked common part as text for formulae, which codes categories and remembers transforms.
 
-formulae gets a plain sum of products, never the operators ``* / ** -``, and functions in a form that it reads as meant:
+formulae gets a plain sum of products, never the operators ``* / ** -``, and functions in a form that it reads as
+meant:
 
-- Terms are written out here, since its own ``a / b`` labels columns wrongly, ``(a + b) * (a + b)`` loses ``a:b``, and
-  ``x - z`` or ``x ** 2`` silently mean ``x``.
+- Terms are written out here, since its own ``a / b`` labels columns wrongly, ``(a + b) * (a + b)`` loses ``a:b``,
+  and ``x - z`` or ``x ** 2`` silently mean ``x``.
 - Sums are bracketed in portions, since it walks ``a + b + ...`` by recursion.
-- Numbers are floats without exponent: its scanner knows none, and whole numbers overflow in ``x ** 20`` and fail in
-  ``x ** -1`` for columns of integers.
-- Brackets become ``I()``, since its names of terms drop them: ``I((x + 1) * 2)`` and ``I(x + 1 * 2)`` would be one term.
-- A function inside a function gets a ``+`` before it, since it cannot compare ``scale(log(x))`` with ``scale(x)``.
+- Numbers are floats without exponent: its scanner knows none, and whole numbers overflow in ``x ** 20`` and
+  fail in ``x ** -1`` for columns of integers.
+- Brackets become ``I()``, since its names of terms drop them: ``I((x + 1) * 2)`` and ``I(x + 1 * 2)`` would be
+  one term.
+- A function inside a function gets a ``+`` before it, since it cannot compare ``scale(log(x))`` with
+  ``scale(x)``.
 
 The names it then gives to components are not what a user wrote; `component_names` translates them.
 """
@@ -41,7 +44,7 @@ def common_text(common: Common, rename: Rename) -> str:
     common : Common
         What `parse` returned, or the effects of a group term.
     rename : callable
-        Column name -> the name of that column in the data that formulae will see. Any name without a backtick works.
+        Column name -> the name of that column in the data that formulae will see; without a backtick.
 
     Returns
     -------
@@ -93,9 +96,7 @@ class _Style:
             case Call(function=function, arguments=arguments, options=options):
                 inside = [self._argument(argument) for argument in arguments]
                 bare = {option.name for option in FUNCTIONS[function].options if option.bare}
-                inside += [
-                    self._option(value) if k in bare else f"{k}={self._option(value)}" for k, value in options
-                ]
+                inside += [self._option(value) if k in bare else f"{k}={self._option(value)}" for k, value in options]
                 return f"{function}({', '.join(inside)})"
             case Sum(terms=terms):
                 return " + ".join(self._operand(term) for term in terms)
@@ -112,9 +113,7 @@ class _Style:
 
     def _name(self, column: str) -> str:
         name = self.rename(column)
-        if self.naming or (
-            name.isascii() and name.isalnum() and name[0].isalpha() and name not in _NOT_NAMES
-        ):
+        if self.naming or (name.isascii() and name.isalnum() and name[0].isalpha() and name not in _NOT_NAMES):
             return name
         if "`" in name:
             raise ValueError(f"formulae cannot read a name with a backtick: {name!r}")

@@ -90,7 +90,8 @@ class Function:
     options : tuple of Option
         What may follow the argument, in this order or by keyword.
     value : str
-        ``"number"`` for one number a row, which other functions can take; ``"columns"`` for several; ``"offset"``.
+        ``"number"`` for one number a row, which other functions can take; ``"columns"`` for several;
+        ``"offset"``.
     """
 
     name: str
@@ -120,9 +121,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = MappingProxyType(
         "center": Function("center"),
         "poly": Function("poly", options=_POLY, value="columns"),
         "bs": Function("bs", options=_BS, value="columns"),
-        "C": Function(
-            "C", argument="column", options=(Option("contrast", "contrast", bare=True),), value="columns"
-        ),
+        "C": Function("C", argument="column", options=(Option("contrast", "contrast", bare=True),), value="columns"),
         "offset": Function("offset", value="offset"),
     }
 )
@@ -165,9 +164,7 @@ _ELSEWHERE: Final = {
 def unknown_function(name: str) -> str:
     """Return what to say about a call of a function that is not on the list."""
     if name in RESPONSE_FUNCTIONS or name == "p":
-        return (
-            "this belongs to the left side: y | trials(n) + weights(w) ~ ..., or p(successes, trials) ~ ..."
-        )
+        return "this belongs to the left side: y | trials(n) + weights(w) ~ ..., or p(successes, trials) ~ ..."
     if name in STRUCTURES:
         return f"{name}(...) is a term of its own: {name}(1 + x | g), with + before it."
     hint = _ELSEWHERE.get(name) or nearest(name, (*ALLOWED_FUNCTIONS, *STRUCTURES)).strip()
@@ -185,9 +182,7 @@ def inconsistency(function: str, options: Mapping[str, Literal]) -> str | None:
     df = options["df"]
     assert isinstance(df, int)
     if df < least:
-        return (
-            f"bs() of degree {degree}{' with an intercept' if intercept else ''} needs df of {least} or more."
-        )
+        return f"bs() of degree {degree}{' with an intercept' if intercept else ''} needs df of {least} or more."
     lower, upper = options.get("lower_bound"), options.get("upper_bound")
     if isinstance(lower, int | float) and isinstance(upper, int | float) and lower >= upper:
         return "lower_bound of bs() must lie below upper_bound."

@@ -1,7 +1,7 @@
 """Group terms: ``(effects | factor)``, ``(effects || factor)`` and structures such as ``ar1(0 + time | g)``.
 
-A factor ``a / b`` is written out into the terms of ``a`` and of ``a:b``. ``us(...)`` says what ``( | )`` says and
-``diag(...)`` what ``( || )`` says, so they are read as these.
+A factor ``a / b`` is written out into the terms of ``a`` and of ``a:b``. ``us(...)`` says what ``( | )`` says
+and ``diag(...)`` what ``( || )`` says, so they are read as these.
 """
 
 from __future__ import annotations
@@ -51,20 +51,14 @@ class GroupReader:
         alone = effects == Common()
         correlated = alone or not (independent or name == "diag")
         structure = None if name in ("us", "diag") else name
-        return [
-            GroupTerm(effects, f, correlated, structure, options, position=start.position) for f in factors
-        ]
+        return [GroupTerm(effects, f, correlated, structure, options, position=start.position) for f in factors]
 
     def _effects(self, name: str | None, opened: Token) -> Common:
         start = self.cursor.token
         if start.kind in ("|", "||"):
-            raise self.cursor.error(
-                "What varies by group is missing before the bar; write 1 for the intercept."
-            )
+            raise self.cursor.error("What varies by group is missing before the bar; write 1 for the intercept.")
         if name is not None and self.cursor.at - 1 not in self.cursor.bars:
-            raise self.cursor.error(
-                f"{name}(...) needs a bar and a grouping factor: {name}(1 + x | g).", opened
-            )
+            raise self.cursor.error(f"{name}(...) needs a bar and a grouping factor: {name}(1 + x | g).", opened)
         effects = common_part([("+", self.expressions.read())], self.cursor.text)
         if effects.offsets:
             raise self.cursor.error(
@@ -79,9 +73,7 @@ class GroupReader:
         if token.kind not in ("|", "||"):
             raise self.cursor.unexpected()
         if name is not None and token.kind == "||":
-            raise self.cursor.error(
-                f"Inside {name}(...) one bar is written: the structure says how effects correlate."
-            )
+            raise self.cursor.error(f"Inside {name}(...) one bar is written: the structure says how effects correlate.")
         self.cursor.take()
         return token.kind == "||"
 
@@ -109,7 +101,7 @@ class GroupReader:
                 if len(a) == len(b) == 1:
                     return [self._combined(a[0], b[0], node)]
         raise self.cursor.error(
-            "A grouping factor is a column, a:b (combinations) or a/b (b within a); make any other in the data.",
+            "A grouping factor is a column, a:b (combinations) or a/b (b within a); make others in the data.",
             node.position,
         )
 

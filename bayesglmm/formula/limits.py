@@ -1,6 +1,7 @@
 """How large a formula may be.
 
-Formulas come from files that somebody sent: reading one must take a bounded time and a bounded stack, whatever it says.
+Formulas come from files that somebody sent: reading one must take a bounded time and a bounded stack, whatever
+it says.
 """
 
 from __future__ import annotations

@@ -32,9 +32,7 @@ def read_options(cursor: Cursor, owner: str, declared: tuple[Option, ...]) -> tu
     for option in declared:
         if option.required and option.name not in given:
             example = "2" if option.kind == "whole" else '"A"'
-            raise cursor.error(
-                f"{owner}() needs {option.name}: {option.needs}, as in {option.name}={example}."
-            )
+            raise cursor.error(f"{owner}() needs {option.name}: {option.needs}, as in {option.name}={example}.")
     return tuple((option.name, given[option.name]) for option in declared if option.name in given)
 
 

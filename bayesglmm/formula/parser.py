@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from bayesglmm.errors import FormulaError, nearest
+from dataclasses import replace
+
+from bayesglmm.errors import FormulaError
 from bayesglmm.formula.common import Signed, common_part
 from bayesglmm.formula.cursor import Cursor
 from bayesglmm.formula.expressions import PRODUCT, Expressions
-from bayesglmm.formula.functions import STRUCTURES
 from bayesglmm.formula.groups import GroupReader
 from bayesglmm.formula.limits import MAX_TERMS
 from bayesglmm.formula.responses import read_response
-from bayesglmm.formula.tokens import shown, tokenize
-from bayesglmm.formula.tree import Formula, GroupTerm
+from bayesglmm.formula.tokens import tokenize
+from bayesglmm.formula.tree import Factor, Formula, GroupTerm
 
 __all__ = ["parse"]
 
@@ -24,8 +25,8 @@ def parse(text: str) -> Formula:
     text : str
         ``response ~ common terms + group terms``, for example
         ``"s | trials(n) ~ 0 + treatment * poly(dose, 2) + offset(log(t)) + (1 + dose || site / plot)"``.
-        Names are columns; any name can be written in backticks, where a backtick is doubled. Functions come from
-        ``ALLOWED_FUNCTIONS``.
+        Names are columns; any name can be written in backticks, where a backtick is doubled. Functions come
+        from ``ALLOWED_FUNCTIONS``.
 
     Returns
     -------
@@ -78,8 +79,7 @@ def _right_side(expressions: Expressions) -> tuple[list[Signed], tuple[GroupTerm
         if reader.starts():
             if sign == "-":
                 raise cursor.error("A group term cannot be taken away.")
-            for group in reader.read():
-                _add_group(groups, group, cursor)
+            groups.extend(reader.read())
             _refuse_product(cursor)
         else:
             signed.append((sign, expressions.read(PRODUCT)))
@@ -89,13 +89,18 @@ def _right_side(expressions: Expressions) -> tuple[list[Signed], tuple[GroupTerm
             break
         sign = cursor.take().kind
     _check_end(cursor)
+    _check_repeated(groups, cursor)
     return signed, tuple(groups)
 
 
-def _add_group(groups: list[GroupTerm], group: GroupTerm, cursor: Cursor) -> None:
-    if group in groups:
-        raise cursor.error(f"The group term {group} is there twice. Keep one.", group.position)
-    groups.append(group)
+def _check_repeated(groups: list[GroupTerm], cursor: Cursor) -> None:
+    seen: set[GroupTerm] = set()
+    for group in groups:
+        # The levels of a:b and of b:a are the same.
+        key = replace(group, factor=Factor(tuple(sorted(group.factor.columns))))
+        if key in seen:
+            raise cursor.error(f"The group term {group} is there twice. Keep one.", group.position)
+        seen.add(key)
 
 
 def _refuse_product(cursor: Cursor) -> None:
@@ -109,10 +114,6 @@ def _check_end(cursor: Cursor) -> None:
         return
     if token.kind in ("|", "||"):
         after = cursor.tokens[min(cursor.at + 1, len(cursor.tokens) - 1)]
-        group = (
-            str(after.value)
-            if after.kind == "name" and not after.quoted and len(str(after.value)) < 40
-            else "g"
-        )
+        group = str(after.value) if after.kind == "name" and not after.quoted and len(str(after.value)) < 40 else "g"
         raise cursor.error(f"A group term needs brackets around it: (1 | {group}), or (1 + x | {group}).")
     raise cursor.unexpected()

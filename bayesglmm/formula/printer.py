@@ -80,8 +80,7 @@ def options_text(declared: tuple[Option, ...], options: tuple[tuple[str, Literal
     """Return ``, value, name=value`` for the options of a call."""
     bare = {option.name for option in declared if option.bare}
     return "".join(
-        f", {literal_text(value)}" if name in bare else f", {name}={literal_text(value)}"
-        for name, value in options
+        f", {literal_text(value)}" if name in bare else f", {name}={literal_text(value)}" for name, value in options
     )
 
 

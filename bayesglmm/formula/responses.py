@@ -6,7 +6,7 @@ from bayesglmm.errors import nearest
 from bayesglmm.formula.cursor import Cursor
 from bayesglmm.formula.expressions import Expressions
 from bayesglmm.formula.functions import FUNCTIONS, RESPONSE_FUNCTIONS
-from bayesglmm.formula.tokens import Token, shown
+from bayesglmm.formula.tokens import Token
 from bayesglmm.formula.tree import Binary, Call, Name, Node, Number, Response
 
 __all__ = ["read_response"]
@@ -18,8 +18,8 @@ def read_response(expressions: Expressions) -> Response:
     Raises
     ------
     FormulaError
-        If it is not one column, one function of columns, or ``p(successes, trials)``, with at most one each of
-        ``trials()``, ``se()`` and ``weights()`` after a bar.
+        If it is not one column, one function of columns, or ``p(successes, trials)``, with at most one each
+        of ``trials()``, ``se()`` and ``weights()`` after a bar.
     """
     cursor = expressions.cursor
     start = cursor.token
@@ -38,9 +38,7 @@ def read_response(expressions: Expressions) -> Response:
         raise cursor.unexpected()
     trials, se, weights = (additions.get(kind) for kind in ("trials", "se", "weights"))
     if trials is not None and not isinstance(expression, Name):
-        raise cursor.error(
-            "With trials the response is the column of successes: successes | trials(n).", start
-        )
+        raise cursor.error("With trials the response is the column of successes: successes | trials(n).", start)
     assert not isinstance(se, Number)
     assert not isinstance(weights, Number)
     return Response(expression, trials, se, weights)
@@ -72,9 +70,7 @@ def _proportion(expressions: Expressions) -> tuple[Name, Name | Number]:
     opened = cursor.take()
     successes = expressions.name()
     if not cursor.skip(","):
-        raise cursor.error(
-            "p() takes two: the column of successes and the number of trials, p(successes, trials)."
-        )
+        raise cursor.error("p() takes two: the column of successes and the number of trials, p(successes, trials).")
     trials = _size(expressions, "p")
     cursor.close(opened)
     return successes, trials

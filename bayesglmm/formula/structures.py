@@ -21,6 +21,6 @@ def require_available(formula: Formula) -> None:
         return
     verb = "is" if len(terms) == 1 else "are"
     raise NotAvailableError(
-        f"{', '.join(terms)} {verb} not available yet. Available are (1 + x | g), correlated effects (also written "
-        "us(1 + x | g)), and (1 + x || g), independent effects (also written diag(1 + x | g))."
+        f"{', '.join(terms)} {verb} not available yet. Available are (1 + x | g), correlated effects (also "
+        "written us(1 + x | g)), and (1 + x || g), independent effects (also written diag(1 + x | g))."
     )

@@ -1,11 +1,12 @@
 """The algebra of terms: an expression -> the terms it stands for, each a product of components.
 
-    a * b = a + b + a:b        a / b = a + a:b        (a + b) ** 2 = a + b + a:b        (a + b) / c = a + b + a:b:c
+    a * b = a + b + a:b      a / b = a + a:b      (a + b) ** 2 = a + b + a:b      (a + b) / c = a + b + a:b:c
 
 References
 ----------
-Wilkinson, G. N. and Rogers, C. E. (1973). Symbolic description of factorial models for analysis of variance.
-Applied Statistics 22, 392-399. The order of terms is that of formulae (main effects are not sorted to the front).
+Wilkinson, G. N. and Rogers, C. E. (1973). Symbolic description of factorial models for analysis of
+variance. Applied Statistics 22, 392-399. The order of terms is that of formulae (main effects are not sorted to the
+front).
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ def expand(node: Node | None, text: str = "") -> tuple[Term, ...]:
     Raises
     ------
     FormulaError
-        If the expression is no sum of terms (numbers, signs), takes away a term that is not there, multiplies a term
-        with itself, or stands for more than ``MAX_TERMS`` terms.
+        If the expression is no sum of terms (numbers, signs), takes away a term that is not there, multiplies
+        a term with itself, or stands for more than ``MAX_TERMS`` terms.
     """
     return () if node is None else tuple(_Expansion(text).terms(node))
 
@@ -59,9 +60,7 @@ class _Expansion:
             case Sum(terms=parts):
                 return self._union(node, *(self.terms(part) for part in parts))
             case Number():
-                raise self._error(
-                    "A number is no term. 0 or 1 alone, outside brackets, stand for the intercept.", node
-                )
+                raise self._error("A number is no term. 0 or 1 alone, outside brackets, stand for the intercept.", node)
             case Unary():
                 raise self._error("This sign has nothing before it; arithmetic goes inside I(...).", node)
             case Binary(op="**"):
@@ -76,9 +75,7 @@ class _Expansion:
 
     def _bounded(self, count: int, node: Node) -> None:
         if count > MAX_TERMS:
-            raise self._error(
-                f"Written out, this is more than {MAX_TERMS} terms. Write it more simply.", node
-            )
+            raise self._error(f"Written out, this is more than {MAX_TERMS} terms. Write it more simply.", node)
 
     def _union(self, node: Node, *parts: Iterable[Term]) -> list[Term]:
         found: dict[frozenset[Node], Term] = {}
@@ -93,7 +90,7 @@ class _Expansion:
         for term in self.terms(node.right):
             if left.pop(frozenset(term), None) is None:
                 raise self._error(
-                    "This takes a term away that is not there. If a difference of columns is meant, write I(a - b).",
+                    "This takes away a term that is not there. For a difference of columns write I(a - b).",
                     node,
                 )
         return list(left.values())
@@ -116,14 +113,10 @@ class _Expansion:
             case Number(value=int(power)) if 1 <= power <= MAX_TERMS:
                 pass
             case _:
-                raise self._error(
-                    "The power of a sum of terms is a whole number; arithmetic goes inside I(...).", node
-                )
+                raise self._error("The power of a sum of terms is a whole number; arithmetic goes inside I(...).", node)
         base = self.terms(node.left)
         if len(base) == 1 and power > 1:
-            raise self._error(
-                "Outside I(...) the power of one term is the term itself; write I(x ** 2).", node
-            )
+            raise self._error("Outside I(...) the power of one term is the term itself; write I(x ** 2).", node)
         power = min(power, len(base))
         self._bounded(sum(comb(len(base), k) for k in range(1, power + 1)), node)
         return self._union(node, *((_merged(c) for c in combinations(base, k)) for k in range(1, power + 1)))

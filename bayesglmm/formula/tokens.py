@@ -1,4 +1,4 @@
-"""Text of a formula -> tokens. No evaluation: a token is a column's name, a number, a quoted option or a sign."""
+"""Text of a formula -> tokens: columns' names, numbers, quoted options and signs. Nothing is evaluated."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bayesglmm.errors import FormulaError
+from bayesglmm.formula.functions import ALLOWED_FUNCTIONS
 from bayesglmm.formula.limits import MAX_CHARACTERS
 
 __all__ = ["RESERVED", "Token", "is_bare", "shown", "tokenize"]
@@ -24,7 +25,7 @@ _NUMBER: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _ASCII_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LARGEST_WHOLE: Final = 2**53
 
-#: What people paste from typeset pages, and what they meant (full-width forms are found by their normal form).
+#: What people paste from typeset pages, and what they meant (full-width forms: by their normal form).
 _LOOKALIKES: Final = {
     **dict.fromkeys("\u2212\u2013\u2014\u2010\u2011", "-"),
     **dict.fromkeys("\u223c\u02dc\u301c", "~"),
@@ -54,7 +55,7 @@ class Token:
     Attributes
     ----------
     kind : str
-        ``"name"``, ``"number"``, ``"text"`` (in quotes), ``"end"``, or the sign itself (``^`` is given as ``**``).
+        ``"name"``, ``"number"``, ``"text"`` (in quotes), ``"end"``, or the sign itself (``^`` as ``**``).
     value : str, int or float
         The name without backticks, the number, the text without quotes.
     position : int
@@ -152,9 +153,7 @@ def _quoted(text: str, at: int) -> tuple[Token, int]:
         raise FormulaError("This quotation mark is never closed.", text, at)
     value = text[at + 1 : stop]
     if '"' in value or "'" in value:
-        raise FormulaError(
-            "A level that holds quotation marks cannot be named here; rename it in the data.", text, at
-        )
+        raise FormulaError("A level that holds quotation marks cannot be named here; rename it in the data.", text, at)
     return Token("text", value, at), stop + 1
 
 
@@ -171,9 +170,7 @@ def _number(text: str, at: int) -> tuple[Token, int]:
     if not value.is_integer():
         return Token("number", value, at), stop
     if match[0].isdigit() and value > _LARGEST_WHOLE:
-        raise FormulaError(
-            "Whole numbers above 2**53 cannot be told apart; write this one as 1.5e20, say.", text, at
-        )
+        raise FormulaError("Whole numbers above 2**53 cannot be told apart; write this one as 1.5e20, say.", text, at)
     return Token("number", int(value) if value <= _LARGEST_WHOLE else value, at), stop
 
 
@@ -206,5 +203,7 @@ def _dot(text: str, at: int) -> str:
     word = text[start:stop]
     if text[stop : stop + 1] == "(":
         function = word.rsplit(".", 1)[-1]
-        return f"Functions are called by their bare name, from a fixed list: {shown(function + '(x)')} if it is one of them."
-    return f"Bare names hold no dots and nothing has attributes. If a column is called {shown(word)}, write it in backticks."
+        if function in ALLOWED_FUNCTIONS:
+            return f"Functions are called by their bare name: write {function}(...)."
+        return f"{shown(word)} cannot be called. A formula calls {', '.join(ALLOWED_FUNCTIONS)} and nothing else."
+    return f"Nothing has attributes, and bare names hold no dots. Is {shown(word)} a column? Put it in backticks."

@@ -1,7 +1,7 @@
 """The typed tree of a formula: what was written, not yet what it means for any data.
 
-Two trees are equal when they say the same thing; where a node stood in the text (`position`) is kept for error
-messages and never compared.
+Two trees are equal when they say the same thing; where a node stood in the text (`position`) is kept for
+error messages and never compared.
 """
 
 from __future__ import annotations
@@ -95,7 +95,8 @@ class Call:
 class Sum:
     """Two or more terms with + between them.
 
-    Flat, so that a sum of a thousand columns is not a thousand levels deep. A sum that begins with a sum is one sum.
+    Flat, so that a sum of a thousand columns is not a thousand levels deep. A sum that begins with a sum is one
+    sum.
     """
 
     terms: tuple[Node, ...]

@@ -1,4 +1,4 @@
-"""theta, log phi and their covariance -> standard deviations, correlations and sigma with standard errors and intervals."""
+"""theta, log phi and their covariance -> standard deviations, correlations and sigma with errors and intervals."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import html
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,8 @@ from bayesglmm.frequentist.optimum import Optimum
 from bayesglmm.schema import tidy_frame
 
 __all__ = ["Fit"]
+
+_HEADINGS = {"laplace": "Laplace"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +40,7 @@ class Fit:
     covariance : ndarray, shape (p, p)
         Covariance of the coefficients.
     modes : DataFrame
-        ``factor``, ``level``, ``effect``, ``mode`` (BLUP / conditional mode of the effect) and ``std_error`` (prediction
+        ``name``, ``factor``, ``level``, ``effect``, ``mode`` (BLUP / conditional mode) and ``std_error`` (prediction
         error sd: its own uncertainty and that of the coefficients, at the estimated variances).
     loglik : float
         Log-likelihood, every constant included.
@@ -60,6 +63,12 @@ class Fit:
     optimum: Optimum
     notes: tuple[str, ...]
     caveat: str = ""
+    reference: ClassVar[str] = ""
+
+    @property
+    def heading(self) -> str:
+        """What stands above its column in a comparison."""
+        return f"{_HEADINGS.get(self.method, self.method)} (se)"
 
     @functools.cached_property
     def coefficients(self) -> pd.DataFrame:
@@ -106,16 +115,16 @@ class Fit:
         Parameters
         ----------
         level : float
-            Level of the Wald intervals; symmetric on the log scale for standard deviations, on Fisher's z for correlations.
+            Level of the Wald intervals; symmetric on the log scale for standard deviations, on Fisher's z for
+            correlations.
         group : bool
             Whether conditional modes are listed too.
         """
         rows = list(self.estimates)
         if group:
-            rows += [
-                Estimate("group", str(m.name), float(m.mode), float(m.std_error))
-                for m in self.modes.itertuples(index=False)
-            ]
+            figures = self.modes[["mode", "std_error"]].to_numpy(dtype=np.float64).tolist()
+            names = map(str, self.modes["name"])
+            rows += [Estimate("group", name, *pair) for name, pair in zip(names, figures, strict=True)]
         intervals = [e.interval(level) for e in rows]
         return tidy_frame(
             terms=[e.term for e in rows],

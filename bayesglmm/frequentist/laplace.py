@@ -1,4 +1,4 @@
-"""Maximum likelihood by the Laplace approximation, for every family, link and covariance structure, crossed effects included."""
+"""Maximum likelihood by the Laplace approximation, for every family, link and structure, crossed effects included."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pandas as pd
 from bayesglmm.design import Design
 from bayesglmm.engine.effects import EffectColumns
 from bayesglmm.engine.marginal import Evaluation, LaplaceMarginal
+from bayesglmm.engine.threads import blas_threads
 from bayesglmm.errors import FitError
 from bayesglmm.frequentist.components import Estimate, variance_components
 from bayesglmm.frequentist.fit import Fit
@@ -46,9 +47,14 @@ def fit_laplace(design: Design) -> Fit:
     """
     if design.n_effects > MAX_EFFECTS:
         raise FitError(
-            f"{design.n_effects} group effects are more than the {MAX_EFFECTS} that this version's dense algebra takes; "
+            f"{design.n_effects} group effects are more than the {MAX_EFFECTS} that this version's algebra takes; "
             "sample the posterior instead (model.sample()), or leave out the factor with the most levels."
         )
+    with blas_threads(design.n_effects):
+        return _fit(design)
+
+
+def _fit(design: Design) -> Fit:
     marginal, working = LaplaceMarginal.of(design), Working.of(design)
     evaluate = _warm(marginal, working)
     objective = Objective(
@@ -61,7 +67,7 @@ def fit_laplace(design: Design) -> Fit:
     optimum = maximise(objective, _start(objective, working))
     if not np.isfinite(optimum.value):
         raise FitError(
-            "the log-likelihood is not finite where the search began and around it; look at the scale of the columns and, "
+            "the log-likelihood is not finite where the search began; look at the scale of the columns and, "
             "for links whose mean is bounded, at the offset."
         )
     return _assemble(design, working, optimum, evaluate(optimum.x))
@@ -124,7 +130,9 @@ def _notes(optimum: Optimum, components: tuple[Estimate, ...]) -> tuple[str, ...
         return ()
     zero = [c.name for c in components if c.term == "sd" and c.estimate == 0.0]
     perfect = [(c.name, round(c.estimate)) for c in components if c.term == "cor" and abs(c.estimate) > 1.0 - 1e-8]
-    notes = [f"{name} is estimated as 0: the rows of its groups vary no more than chance would have them." for name in zero]
+    notes = [
+        f"{name} is estimated as 0: the rows of its groups vary no more than chance would have them." for name in zero
+    ]
     notes += [f"{name} is estimated as {at}: the data tell one combination of the effects." for name, at in perfect]
     notes.append("Standard errors hold the parameters on the boundary at their value.")
     return tuple(notes)

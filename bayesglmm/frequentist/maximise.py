@@ -1,8 +1,8 @@
 """Maximise a smooth log-likelihood with some parameters >= 0: quasi-Newton, pinning at zero, Newton polish.
 
-L-BFGS-B (scipy) brings the parameters near the maximum; entries of Lambda that have run to zero are pinned there if that
-costs nothing, and freed again if a step away from zero gains (the log-likelihood is even in them, so that their gradient at
-zero says nothing); Newton steps with differences of the exact gradient finish to rounding.
+L-BFGS-B (scipy) brings the parameters near the maximum; entries of Lambda that have run to zero are pinned there if
+that costs nothing, and freed again if a step away from zero gains (the log-likelihood is even in them, so that their
+gradient at zero says nothing); Newton steps with differences of the exact gradient finish to rounding.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Objective:
     nonnegative : ndarray of bool, shape (k,)
         Parameters that are kept >= 0; ``units`` is diagonal and positive there.
     columns : tuple of ndarray of int
-        For each column of each Lambda, the positions of its entries in x, the diagonal one (which is nonnegative) first.
+        For each column of each Lambda, the positions of its entries in x, the diagonal one (nonnegative) first.
     absorb : callable
         (x, column) -> x with that column zero and its part of Lambda Lambda' moved into the columns after it.
     """
@@ -98,7 +98,7 @@ def maximise(objective: Objective, start: np.ndarray) -> Optimum:
 
 
 def climb(objective: Objective, start: np.ndarray, held: np.ndarray) -> np.ndarray:
-    """Return the point that quasi-Newton steps reach from ``start`` (k,) with the parameters ``held`` left where they are."""
+    """Return the point that quasi-Newton steps reach from ``start`` (k,), the parameters ``held`` left where they are."""
     w, _ = _quasi_newton(_Counted(objective), np.linalg.solve(objective.units, start), held)
     return objective.units @ w
 

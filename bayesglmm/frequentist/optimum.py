@@ -21,30 +21,38 @@ class OptimumStatus(Enum):
     @property
     def cause(self) -> str:
         """What happened."""
-        return {
-            OptimumStatus.CONVERGED: "the gradient is zero and the log-likelihood is curved downwards in every direction.",
-            OptimumStatus.BOUNDARY: "the maximum lies on the boundary: a standard deviation is 0 or a correlation is 1 or -1.",
-            OptimumStatus.FLAT: "the log-likelihood is flat in some direction: the data do not tell some parameters apart.",
-            OptimumStatus.STOPPED_EARLY: "the search stopped before the gradient was zero.",
-        }[self]
+        return _WORDS[self][0]
 
     @property
     def remedy(self) -> str:
         """What to do about it."""
-        return {
-            OptimumStatus.CONVERGED: "nothing needs to be done.",
-            OptimumStatus.BOUNDARY: (
-                "leave the effect out, let the effects be independent (||), or sample the posterior, which averages over "
-                "the values that the data allow."
-            ),
-            OptimumStatus.FLAT: "look for separation or collinear columns, or give the parameters a prior and sample.",
-            OptimumStatus.STOPPED_EARLY: "rescale columns with scale(), simplify the group terms, or sample the posterior.",
-        }[self]
+        return _WORDS[self][1]
 
     @property
     def usable(self) -> bool:
         """Whether the estimates are a maximum of the log-likelihood."""
         return self in (OptimumStatus.CONVERGED, OptimumStatus.BOUNDARY)
+
+
+_WORDS = {
+    OptimumStatus.CONVERGED: (
+        "the gradient is zero and the log-likelihood is curved downwards in every direction.",
+        "nothing needs to be done.",
+    ),
+    OptimumStatus.BOUNDARY: (
+        "the maximum lies on the boundary: a standard deviation is 0 or a correlation is 1 or -1.",
+        "leave the effect out, let the effects be independent (||), or sample the posterior, which averages over the "
+        "values that the data allow.",
+    ),
+    OptimumStatus.FLAT: (
+        "the log-likelihood is flat in some direction: the data do not tell some parameters apart.",
+        "look for separation or collinear columns, or give the parameters a prior and sample.",
+    ),
+    OptimumStatus.STOPPED_EARLY: (
+        "the search stopped before the gradient was zero.",
+        "rescale columns with scale(), simplify the group terms, or sample the posterior.",
+    ),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +90,8 @@ class Optimum:
     @property
     def message(self) -> str:
         """Status, cause and remedy in one sentence each."""
-        return f"{self.status.value}: {self.status.cause} To do: {self.status.remedy}"
+        words = f"{self.status.value}: {self.status.cause}"
+        return words if self.status is OptimumStatus.CONVERGED else f"{words} To do: {self.status.remedy}"
 
     def covariance(self) -> np.ndarray:
         """Return the inverse of the observed information over free parameters, nan elsewhere, shape (k, k)."""

@@ -56,13 +56,15 @@ class Working:
         return x[: self.n_beta], x[self.theta], float(x[-1]) if self.size > self.theta.stop else 0.0
 
     def units(self) -> np.ndarray:
-        """Return the matrix of x = units w: coefficients through the QR factor of X, so that they are uncorrelated in w."""
+        """Return the matrix of x = units w: coefficients through the QR factor of X, nearly uncorrelated in w."""
         units = np.eye(self.size)
         p, n = self.n_beta, self.design.n_rows
         if p:
             R = np.linalg.qr(self.design.X, mode="r")
             units[:p, :p] = np.linalg.solve(R, np.eye(p)) * np.sqrt(n) * self.scales.scale
-        units[np.diag_indices(self.size)] *= np.concatenate([np.ones(p), self._theta_units(), np.ones(self.size - self.theta.stop)])
+        units[np.diag_indices(self.size)] *= np.concatenate(
+            [np.ones(p), self._theta_units(), np.ones(self.size - self.theta.stop)]
+        )
         return units
 
     def _theta_units(self) -> np.ndarray:
@@ -113,7 +115,9 @@ class Working:
             if where.start <= column[0] < where.stop:
                 q = group.n_effects
                 Lambda = group.structure.theta.factor(x[where], q)
-                k = int(np.flatnonzero(self._diagonal_of(group.structure.theta.positions(q)) == column[0] - where.start)[0])
+                k = int(
+                    np.flatnonzero(self._diagonal_of(group.structure.theta.positions(q)) == column[0] - where.start)[0]
+                )
                 Lambda[k, k] = 0.0
                 x[where] = _semidefinite_factor(Lambda @ Lambda.T)[group.structure.theta.positions(q)]
         x[column] = 0.0

@@ -19,7 +19,7 @@ def positions(model, density: JointDensity) -> dict[str, np.ndarray]:
     values = {rv.name: model.rvs_to_values[rv].name for rv in model.free_RVs}
     found = dict(_by_variable(values, density))
     assert found.keys() == values.keys(), f"unplaced: {values.keys() ^ found.keys()}"
-    placed = np.concatenate([np.ravel(at) for at in found.values()])
+    placed = [position for at in found.values() for position in np.ravel(at)]
     assert sorted(placed) == list(range(density.size)), "every coordinate has one place"
     return {values[name]: np.asarray(at) for name, at in found.items()}
 
@@ -29,19 +29,19 @@ def graph_point(model, density: JointDensity, x: np.ndarray) -> dict[str, np.nda
     return {name: x[at] for name, at in positions(model, density).items()}
 
 
-def graph_density(model, density: JointDensity) -> Evaluate:
-    """Return x -> (log density, gradient in x) of the graph as it was written.
+def graph_value(model, density: JointDensity, x: np.ndarray) -> float:
+    """Return the log density at x of the graph as it was written, evaluated operation by operation."""
+    point = graph_point(model, density, x)
+    return float(_function(model, [_total(model)])(*(point[v.name] for v in model.value_vars))[0])
 
-    Graphs are evaluated operation by operation: compiling them would take longer than running them.
-    """
+
+def graph_density(model, density: JointDensity) -> Evaluate:
+    """Return x -> (log density, gradient in x) of the graph as it was written."""
     import pytensor
-    from pytensor.compile.mode import Mode
 
     places = positions(model, density)
-    # One addition at a time, since NumPy's loops take no more than 32 arrays.
-    total = functools.reduce(operator.add, [term.sum() for term in model.logp(sum=False)])
-    outputs = [total, *pytensor.grad(total, model.value_vars)]
-    function = pytensor.function(model.value_vars, outputs, mode=Mode(linker="py", optimizer=None))
+    total = _total(model)
+    function = _function(model, [total, *pytensor.grad(total, model.value_vars)])
 
     def evaluate(x: np.ndarray) -> tuple[float, np.ndarray]:
         value, *gradients = function(*(x[places[v.name]] for v in model.value_vars))
@@ -51,6 +51,19 @@ def graph_density(model, density: JointDensity) -> Evaluate:
         return float(value), gradient
 
     return evaluate
+
+
+def _total(model):
+    # One addition at a time, since NumPy's loops take no more than 32 arrays.
+    return functools.reduce(operator.add, [term.sum() for term in model.logp(sum=False)])
+
+
+def _function(model, outputs):
+    import pytensor
+    from pytensor.compile.mode import Mode
+
+    # Compiling takes longer than one evaluation in Python, operation by operation.
+    return pytensor.function(model.value_vars, outputs, mode=Mode(linker="py", optimizer=None))
 
 
 def _by_variable(free: dict[str, str], density: JointDensity) -> Iterator[tuple[str, np.ndarray]]:

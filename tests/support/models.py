@@ -24,7 +24,7 @@ RESPONSES = {
 
 
 def make_frame(n: int = 40, seed: int = 1, covariates: int = 12) -> pd.DataFrame:
-    """Return n rows: a response for each family, covariates x0, x1, ..., factors, weights, exposure, errors."""
+    """Return n rows: a response for each family, covariates x0, x1, ..., factors, positive numbers."""
     rng = np.random.default_rng(seed)
     columns = {f"x{k}": rng.normal(size=n).round(3) for k in range(covariates)}
     levels = {name: 4 + k % 3 for k, name in enumerate("abcdefghijkl")}
@@ -47,7 +47,7 @@ def make_design(
     formula: str,
     data: pd.DataFrame | None = None,
     family: str = "gaussian",
-    link: str | None = None,
+    link: str = "",
     priors: Mapping[str, Prior] | None = None,
     **options: str,
 ) -> Design:

@@ -25,6 +25,7 @@ LAYERS = (
     ("parameters", "naming"),
     ("density", "engine", "pymc_model", "pymc_source", "describe", "equation"),
     ("bayes", "frequentist"),
+    ("published", "partings"),
     ("compare", "model"),
     ("run", "outputs"),
     ("cli",),
@@ -84,17 +85,37 @@ def test_the_two_houses_do_not_know_each_other() -> None:
 
 def test_only_the_graph_and_the_samplers_import_pymc() -> None:
     for path in modules():
-        uses = {m.split(".")[0] for m in imports_of(path)} & {"pymc", "pytensor", "nutpie", "numpyro", "bambi"}
+        uses = {m.split(".")[0] for m in imports_of(path)} & {
+            "pymc",
+            "pytensor",
+            "nutpie",
+            "numpyro",
+            "bambi",
+        }
         if uses:
             assert name_of(path) in ("pymc_model", "bayes"), f"{path} imports {uses}"
 
 
 def run(code: str) -> str:
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 def test_import_bayesglmm_loads_nothing_heavy() -> None:
-    heavy = ("numpy", "pandas", "numba", "scipy", "pymc", "arviz", "nutpie", "formulae", "pydantic", "rich", "xarray")
+    heavy = (
+        "numpy",
+        "pandas",
+        "numba",
+        "scipy",
+        "pymc",
+        "arviz",
+        "nutpie",
+        "formulae",
+        "pydantic",
+        "rich",
+        "xarray",
+    )
     assert run(f"import sys, bayesglmm; print([m for m in {heavy} if m in sys.modules])") == "[]"
 
 

@@ -1,8 +1,8 @@
 """The compiled density and its gradient against the PyMC graph: every family, link, structure and prior.
 
-There is one model for each family and link. It has all structures, every prior of a coefficient and every prior
-of a scale; which structure a scale's prior falls to, whether it is on the sd, the variance or the precision, and the
-number of correlated effects rotate from model to model, so that all of these meet.
+There is one model for each family and link. It has all structures, every prior of a coefficient and every
+prior of a scale; which structure a scale's prior falls to, whether it is on the sd, the variance or the
+precision, and the number of correlated effects rotate from model to model, so that all of these meet.
 """
 
 from __future__ import annotations

@@ -54,7 +54,9 @@ def test_the_figures_of_the_issue() -> None:
     assert salamander.loglik == pytest.approx(-209.276586, abs=1e-5)
     expected = [1.00822, 0.30618, -1.89599, 0.99041]
     assert salamander.coefficients["estimate"].to_numpy() == pytest.approx(expected, abs=1e-4)
-    assert salamander.variance_components["estimate"].to_numpy() == pytest.approx([1.08368, 1.02029], abs=1e-4)
+    assert salamander.variance_components["estimate"].to_numpy() == pytest.approx(
+        [1.08368, 1.02029], abs=1e-4
+    )
     assert fitted("cbpp").loglik == pytest.approx(-92.0262819, abs=1e-6)
     assert fitted("verbagg").loglik == pytest.approx(-4075.69986, abs=1e-5)
     assert fitted("grouseticks").loglik == pytest.approx(-890.27133, abs=1e-5)
@@ -108,7 +110,9 @@ def test_gaussian_is_exact_against_dense_algebra() -> None:
     beta = np.linalg.solve(X.T @ np.linalg.solve(V, X), X.T @ np.linalg.solve(V, data["y"]))
     assert fit.coefficients["estimate"].to_numpy() == pytest.approx(beta, abs=1e-6)
     residual = data["y"].to_numpy() - X @ beta
-    exact = -0.5 * (len(data) * np.log(2 * np.pi) + np.linalg.slogdet(V)[1] + residual @ np.linalg.solve(V, residual))
+    exact = -0.5 * (
+        len(data) * np.log(2 * np.pi) + np.linalg.slogdet(V)[1] + residual @ np.linalg.solve(V, residual)
+    )
     assert fit.loglik == pytest.approx(exact, abs=1e-8)
     # BLUPs: G Z' V^-1 (y - X beta), and their prediction error variances (Henderson 1975).
     first = np.flatnonzero(data["g"] == "0")
@@ -116,7 +120,9 @@ def test_gaussian_is_exact_against_dense_algebra() -> None:
     GZ[:, first] = G @ X[first].T
     modes = fit.modes[fit.modes["level"] == "0"]
     assert modes["mode"].to_numpy() == pytest.approx(GZ @ np.linalg.solve(V, residual), abs=1e-6)
-    P = np.linalg.inv(V) - np.linalg.solve(V, X) @ np.linalg.solve(X.T @ np.linalg.solve(V, X), np.linalg.solve(V, X).T)
+    P = np.linalg.inv(V) - np.linalg.solve(V, X) @ np.linalg.solve(
+        X.T @ np.linalg.solve(V, X), np.linalg.solve(V, X).T
+    )
     assert modes["std_error"].to_numpy() == pytest.approx(np.sqrt(np.diag(G - GZ @ P @ GZ.T)), abs=1e-6)
 
 
@@ -130,7 +136,9 @@ def test_a_binomial_row_is_as_many_bernoulli_rows() -> None:
     long = pd.DataFrame(rows).astype({"period": "category"})
     fit = bg.GLMM("ill ~ period + (1 | herd)", long, family="bernoulli").fit()
     binomial = fitted("cbpp")
-    assert fit.coefficients["estimate"].to_numpy() == pytest.approx(binomial.coefficients["estimate"].to_numpy(), abs=1e-6)
+    assert fit.coefficients["estimate"].to_numpy() == pytest.approx(
+        binomial.coefficients["estimate"].to_numpy(), abs=1e-6
+    )
     constant = binomial.design.log_constants.sum()
     assert fit.loglik == pytest.approx(binomial.loglik - constant, abs=1e-8)
 
@@ -154,7 +162,9 @@ def test_an_exposure_is_an_offset_and_weights_are_copies() -> None:
     assert difference.to_numpy() == pytest.approx([1.5, 0.0], abs=1e-6)
     data["w"] = 2.0
     weighted = bg.GLMM("count ~ x + (1 | g)", data, family="poisson", weights="w").fit()
-    doubled = bg.GLMM("count ~ x + (1 | g)", pd.concat([data, data], ignore_index=True), family="poisson").fit()
+    doubled = bg.GLMM(
+        "count ~ x + (1 | g)", pd.concat([data, data], ignore_index=True), family="poisson"
+    ).fit()
     assert weighted.loglik == pytest.approx(doubled.loglik, abs=1e-8)
 
 
