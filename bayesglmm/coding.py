@@ -8,8 +8,10 @@ functions.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,13 +61,13 @@ class Coding:
             return np.empty((len(data), 0))
         try:
             matrix = self._learned.evaluate_new_data(_renamed(data, self.columns)).design_matrix
-        except ValueError as error:
+            return np.ascontiguousarray(matrix, dtype=np.float64).reshape(len(data), -1)
+        except (TypeError, ValueError) as error:
             message = str(error)
             for place, name in _places(self.columns).items():
                 message = message.replace(place, name)
             message = f"these rows cannot be coded as those that the model learned from. {message}"
             raise DataError([Problem(", ".join(self.columns), message, "levels")]) from error
-        return np.ascontiguousarray(matrix, dtype=np.float64).reshape(len(data), -1)
 
 
 def _places(names: tuple[str, ...]) -> dict[str, str]:
@@ -159,10 +161,22 @@ def evaluate(expression: Node, data: pd.DataFrame) -> np.ndarray:
     return np.ascontiguousarray(matrix, dtype=np.float64).reshape(len(data))
 
 
+@contextlib.contextmanager
+def _without_messages() -> Iterator[None]:
+    """Keep formulae from logging how many rows with missing values it keeps; its level is as before afterwards."""
+    logger = logging.getLogger("formulae")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 def _design_matrices(text: str, data: pd.DataFrame) -> Any:
     from formulae.environment import Environment
     from formulae.matrices import design_matrices
 
-    # log(0) and the like are reported as values by the validation, with their rows.
-    with np.errstate(all="ignore"):
+    # log(0) and missing values are reported by the validation, with their rows.
+    with np.errstate(all="ignore"), _without_messages():
         return design_matrices(text, data, na_action="pass", env=Environment([{}]), extra_namespace=dict(_FUNCTIONS))

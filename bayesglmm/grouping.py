@@ -1,4 +1,4 @@
-"""Group terms as index codes: which level a row belongs to, and the few columns its effects multiply; never a dense Z."""
+"""Group terms as index codes: the level a row belongs to, and the few columns its effects multiply; never a dense Z."""
 
 from __future__ import annotations
 
@@ -42,8 +42,9 @@ def _keys(data: pd.DataFrame, names: tuple[str, ...]) -> pd.Index:
     if len(names) == 1:
         column = data[names[0]]
         if isinstance(column.dtype, pd.CategoricalDtype):
-            # Compare by value: codes of another frame's categories mean something else.
-            return pd.Index(column.astype(column.cat.categories.dtype))
+            # Compare by value: codes of another frame's categories mean something else. As objects, since a missing
+            # value has no place in a dtype such as that of whole numbers.
+            return pd.Index(column.astype(object))
         return pd.Index(column)
     parts = [_keys(data, (name,)) for name in names]
     return pd.MultiIndex.from_arrays(parts)
@@ -69,8 +70,10 @@ def learn_factor(names: tuple[str, ...], data: pd.DataFrame) -> tuple[Factor, np
     for _, values in reversed(coded):
         positions.append(rest % len(values))
         rest = rest // len(values)
-    parts = [values[at] for (_, values), at in zip(coded, reversed(positions), strict=True)]
-    labels = tuple(":".join(str(v) for v in level) for level in zip(*parts, strict=True))
+    places = list(reversed(positions))
+    parts = [values[at] for (_, values), at in zip(coded, places, strict=True)]
+    texts = [pd.Index(values).astype(str).to_numpy()[at] for (_, values), at in zip(coded, places, strict=True)]
+    labels = tuple(":".join(level) for level in zip(*texts, strict=True))
     if len(set(labels)) < len(labels):
         twice = pd.Series(labels).loc[lambda s: s.duplicated()].iloc[0]
         message = (

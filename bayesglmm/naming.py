@@ -121,7 +121,9 @@ def _free(written: str, taken: Callable[[str], bool], suffix: str = "") -> str:
     """Return ``written`` as a name that is not taken, if need be with the suffix and a number."""
     # "/" is a path in netCDF; what ends in "__" is a transformed variable to PyMC, which does not store it.
     wanted = written.replace("/", "_")
-    wanted = wanted.rstrip("_") + "_" if wanted.endswith("__") else wanted
+    stem = wanted.rstrip("_") or "unnamed"
+    if wanted.endswith("__") or wanted == "_":
+        wanted = f"{stem}_"
     if not taken(wanted):
         return wanted
     numbered = (f"{wanted}{suffix}_{k}" for k in itertools.count(2))

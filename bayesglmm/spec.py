@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_serializer,
+    field_validator,
+)
 
-from bayesglmm.errors import FormulaError, NotAvailableError, SpecificationError, nearest
+from bayesglmm.errors import FormulaError, nearest
 from bayesglmm.formula import Formula, parse
 from bayesglmm.priors.frozen import FrozenDict
-from bayesglmm.priors.prior import Prior, as_prior
-from bayesglmm.priors.roles import refusal, role_of_key
-from bayesglmm.spec_problems import NOT_AVAILABLE, ComplaintsError, Located, located, refuse, shown
+from bayesglmm.priors.prior import Prior
+from bayesglmm.priors.reading import read_priors
+from bayesglmm.spec_problems import NOT_AVAILABLE, ComplaintsError, kind_of, located, refuse, shown
 
 __all__ = ["ModelSpec"]
 
@@ -45,16 +53,17 @@ class ModelSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", arbitrary_types_allowed=True)
 
-    formula: Formula = Field(description='Write one as "y ~ x + (1 | g)".')
+    # Validated in this order: formula and link are checked against the family, each on its own.
     family: str = "gaussian"
-    link: str = ""
+    formula: Formula = Field(description='Write one as formula = "y ~ x + (1 | g)".')
+    link: str = Field("", validate_default=True)
     priors: FrozenDict[str, Prior] = FrozenDict()
     weights: str | None = None
     missing: Literal["raise", "drop"] = "raise"
     residual: None = None
     dispersion: None = None
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, /, **given: Any) -> None:
         try:
             super().__init__(**given)
         except ValidationError as error:
@@ -62,60 +71,13 @@ class ModelSpec(BaseModel):
 
     @classmethod
     def checked(cls, given: Mapping[str, Any]) -> ModelSpec:
-        """Make a specification, or raise ComplaintsError with the path of every problem (for files, which add lines)."""
+        """Make a specification, or raise ComplaintsError with the path of every problem (files know their lines)."""
+        made = cls.__new__(cls)
         try:
-            return cls(**given)
-        except (SpecificationError, NotAvailableError) as error:
-            cause = error.__context__
-            assert isinstance(cause, ValidationError)
-            raise ComplaintsError(located(cause, ModelSpec)) from error
-
-    @field_validator("formula", mode="before")
-    @classmethod
-    def _read_formula(cls, given: Any) -> Formula:
-        if isinstance(given, Formula):
-            return given
-        if not isinstance(given, str):
-            raise ComplaintsError.one(f'{shown(given)} is given; text such as "y ~ x + (1 | g)" is needed.')
-        try:
-            return parse(given)
-        except FormulaError as error:
-            raise ComplaintsError.one(str(error)) from error
-
-    @field_validator("priors", mode="before")
-    @classmethod
-    def _read_priors(cls, given: Any) -> FrozenDict[str, Prior]:
-        if not isinstance(given, Mapping):
-            raise ComplaintsError.one(f"{shown(given)} is given; a table of priors by parameter is needed.")
-        priors: dict[str, Prior] = {}
-        wrong: list[Located] = []
-        for key, value in given.items():
-            if not isinstance(key, str):
-                wrong.append(Located((), f"{shown(key)} is given as a parameter's name; text is needed."))
-                continue
-            try:
-                prior = as_prior(value)
-            except ComplaintsError as complaints:
-                wrong += [Located((key, *item.path), item.message, item.kind) for item in complaints.items]
-                continue
-            words = refusal(role_of_key(key), prior)
-            if words is None:
-                priors[key] = prior
-            else:
-                wrong.append(Located((key,), words, "prior"))
-        if wrong:
-            raise ComplaintsError(wrong)
-        return FrozenDict(priors)
-
-    @field_validator("residual", "dispersion", mode="before")
-    @classmethod
-    def _not_yet(cls, given: Any) -> None:
-        if given is not None:
-            message = (
-                f"{shown(given)} is given; this is not available yet. Available: independent rows with one dispersion "
-                "parameter (leave the key out)."
-            )
-            raise ComplaintsError.one(message, kind=NOT_AVAILABLE)
+            BaseModel.__init__(made, **given)  # ours would turn paths into text
+        except ValidationError as error:
+            raise ComplaintsError(located(error, ModelSpec)) from error
+        return made
 
     @field_validator("family")
     @classmethod
@@ -127,27 +89,58 @@ class ModelSpec(BaseModel):
             raise ComplaintsError.one(f"{shown(given)} is given.{nearest(given, FAMILIES)} Allowed: {allowed}.")
         return given
 
-    @model_validator(mode="after")
-    def _resolve_link(self) -> Self:
-        from bayesglmm.families import FAMILIES
+    @field_validator("formula", mode="before")
+    @classmethod
+    def _read_formula(cls, given: Any, info: ValidationInfo) -> Formula:
+        if not isinstance(given, str | Formula):
+            words = f"{shown(given)} ({kind_of(given)}) is given"
+            raise ComplaintsError.one(f'{words}; text such as "y ~ x + (1 | g)" is needed.')
+        try:
+            formula = parse(given) if isinstance(given, str) else given
+        except FormulaError as error:
+            raise ComplaintsError.one(str(error), kind="formula") from error
+        if "family" in info.data:
+            _check_size(formula, info.data["family"])
+        return formula
 
-        family = FAMILIES[self.family]
-        if self.link and self.link not in family.links:
+    @field_validator("link")
+    @classmethod
+    def _resolve_link(cls, given: str, info: ValidationInfo) -> str:
+        if "family" not in info.data:
+            return given  # the family is refused already, and its links with it
+        from bayesglmm.families import get_family
+
+        family = get_family(info.data["family"])
+        if given and given not in family.links:
             allowed = ", ".join(map(repr, family.links))
-            hint = nearest(self.link, family.links)
-            raise ComplaintsError.one(f"{shown(self.link)} is given.{hint} Links of {self.family}: {allowed}.", "link")
-        response = self.formula.response
-        for word, said in (("trials", response.trials), ("se", response.se)):
-            if said is not None and family.size != word:
-                takers = " or ".join(repr(f.name) for f in FAMILIES.values() if f.size == word)
-                message = f'"y | {word}(...)" is given, and {self.family} has no {word}. Leave it out, or use family={takers}.'
-                raise ComplaintsError.one(message, "formula")
-        object.__setattr__(self, "link", self.link or family.default_link)
-        return self
+            words = f"{shown(given)} is given.{nearest(given, family.links)}"
+            raise ComplaintsError.one(f"{words} Links of {family.name}: {allowed}.")
+        return given or family.default_link
+
+    @field_validator("priors", mode="before")
+    @classmethod
+    def _read_priors(cls, given: Any) -> FrozenDict[str, Prior]:
+        return read_priors(given)
+
+    @field_validator("residual", "dispersion", mode="before")
+    @classmethod
+    def _not_yet(cls, given: Any) -> None:
+        if given is not None:
+            message = (
+                f"{shown(given)} is given; this is not available yet. Available: independent rows with one "
+                "dispersion parameter (leave the key out)."
+            )
+            raise ComplaintsError.one(message, kind=NOT_AVAILABLE)
 
     @field_serializer("formula")
     def _formula_text(self, formula: Formula) -> str:
         return str(formula)
+
+    def __repr_args__(self) -> Iterator[tuple[str, Any]]:
+        yield "formula", str(self.formula)
+        for name in ("family", "link", "priors", "weights", "missing"):
+            if getattr(self, name) != type(self).model_fields[name].default:
+                yield name, getattr(self, name)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values (text, numbers, dicts) from which `from_dict` makes the same specification."""
@@ -173,3 +166,14 @@ class ModelSpec(BaseModel):
         priors = words.pop("priors", {})
         return tomli_w.dumps({"model": words, **({"priors": priors} if priors else {})})
 
+
+def _check_size(formula: Formula, family: str) -> None:
+    """Refuse trials or standard errors where the family's rows have none."""
+    from bayesglmm.families import FAMILIES
+
+    response = formula.response
+    for word, said in (("trials", response.trials), ("se", response.se)):
+        if said is not None and FAMILIES[family].size != word:
+            takers = " or ".join(repr(f.name) for f in FAMILIES.values() if f.size == word)
+            words = f'"y | {word}(...)" is given, and {family} has no {word}.'
+            raise ComplaintsError.one(f"{words} Leave it out, or use family = {takers}.")

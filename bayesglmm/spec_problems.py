@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import json
 import re
 import reprlib
 import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -15,10 +16,22 @@ from pydantic import BaseModel, ValidationError
 
 from bayesglmm.errors import NotAvailableError, Problem, SpecificationError, nearest
 
-__all__ = ["NOT_AVAILABLE", "ComplaintsError", "Located", "Path", "key_text", "located", "refuse", "shown"]
+__all__ = [
+    "NOT_AVAILABLE",
+    "ComplaintsError",
+    "KeyPath",
+    "Located",
+    "key_text",
+    "keys_of",
+    "kind_of",
+    "located",
+    "no_such_key",
+    "refuse",
+    "shown",
+]
 
 #: Keys and positions from the top of a specification to a value.
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 #: Kind of a problem that a later version may not have.
 NOT_AVAILABLE = "not available"
@@ -50,16 +63,26 @@ _BOUNDS = {
     "greater_than": ("gt", "above"),
     "greater_than_equal": ("ge", "of at least"),
     "less_than": ("lt", "below"),
+    "less_than_equal": ("le", "of at most"),
 }
 
-_shortener = reprlib.Repr(maxlevel=2, maxdict=3, maxlist=4, maxtuple=4, maxstring=60, maxother=60)
+
+class _Shortener(reprlib.Repr):
+    def repr_int(self, x: int, level: int) -> str:
+        try:
+            return super().repr_int(x, level)
+        except ValueError:  # Python writes out no more than some thousand digits
+            return f"a whole number of {x.bit_length()} bits"
+
+
+_shortener = _Shortener(maxlevel=2, maxdict=3, maxlist=4, maxtuple=4, maxstring=60, maxother=60)
 
 
 @dataclass(frozen=True)
 class Located:
     """A problem and the path of the value that has it."""
 
-    path: Path
+    path: KeyPath
     message: str
     kind: str = "specification"
 
@@ -76,20 +99,24 @@ class ComplaintsError(ValueError):
         """Return a single complaint."""
         return cls([Located(path, message, kind)])
 
+    def below(self, key: str | int) -> ComplaintsError:
+        """Return the same complaints about a value that stands under ``key``."""
+        return ComplaintsError(Located((key, *item.path), item.message, item.kind) for item in self.items)
+
 
 def shown(value: object) -> str:
     """Return a short text for any value that was given."""
     return _shortener.repr(value)
 
 
-def key_text(path: Path) -> str:
+def key_text(path: KeyPath) -> str:
     """Return a path as TOML writes it: ``priors."sd(female)".sigma``, ``published[0].method``."""
     text = ""
     for step in path:
         if isinstance(step, int):
             text += f"[{step}]"
         else:
-            word = step if _BARE_KEY.fullmatch(step) else '"' + step.replace('"', '\\"') + '"'
+            word = step if _BARE_KEY.fullmatch(step) else json.dumps(step, ensure_ascii=False)
             text += f".{word}" if text else word
     return text
 
@@ -98,7 +125,7 @@ def located(error: ValidationError, model: type[BaseModel]) -> list[Located]:
     """Return every problem that pydantic found while it validated a ``model``."""
     found: list[Located] = []
     for detail in error.errors(include_url=False):
-        path: Path = detail["loc"]
+        path: KeyPath = detail["loc"]
         cause = detail.get("ctx", {}).get("error")
         if isinstance(cause, ComplaintsError):
             found += [Located(path + item.path, item.message, item.kind) for item in cause.items]
@@ -107,7 +134,7 @@ def located(error: ValidationError, model: type[BaseModel]) -> list[Located]:
     return found
 
 
-def refuse(items: Iterable[Located], where: Callable[[Path], str] = key_text) -> NoReturn:
+def refuse(items: Iterable[Located], where: Callable[[KeyPath], str] = key_text) -> NoReturn:
     """Raise all problems as one error.
 
     Raises
@@ -123,31 +150,52 @@ def refuse(items: Iterable[Located], where: Callable[[Path], str] = key_text) ->
     raise SpecificationError(problems)
 
 
-def _sentence(detail: Any, path: Path, model: type[BaseModel], cause: Exception | None) -> str:
+def _sentence(detail: Any, path: KeyPath, model: type[BaseModel], cause: Exception | None) -> str:
     kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
     if cause is not None:
         return str(cause)
     if kind == "missing":
         return f"this key is missing. {_description(path, model)}".strip()
     if kind == "extra_forbidden":
-        allowed = _keys(_model_at(path[:-1], model))
-        return f"there is no such key.{nearest(str(path[-1]), allowed)} Allowed: {', '.join(allowed)}."
+        return no_such_key(str(path[-1]), keys_of(_model_at(path[:-1], model)), model)
     if kind == "literal_error":
         words = _literals(path, model)
         return f"{shown(given)} is given.{nearest(str(given), words)} Allowed: {', '.join(map(repr, words))}."
     if kind in _NEEDED:
-        return f"{shown(given)} ({_kind_of(given)}) is given; {_NEEDED[kind]} is needed."
+        return f"{shown(given)} ({kind_of(given)}) is given; {_NEEDED[kind]} is needed."
     if kind in _BOUNDS:
         key, relation = _BOUNDS[kind]
         return f"{shown(given)} is given; a number {relation} {context[key]:g} is needed."
     return f"{shown(given)} is given: {detail['msg']}."
 
 
-def _kind_of(value: object) -> str:
+def no_such_key(key: str, allowed: Collection[str], root: type[BaseModel]) -> str:
+    """Return the sentence about a key that a table does not have.
+
+    Parameters
+    ----------
+    key : str
+        What was given.
+    allowed : collection of str
+        What the table has.
+    root : type of BaseModel
+        The whole document: perhaps the key belongs to another of its tables.
+    """
+    homes = [name for name in keys_of(root) if key in keys_of(_model_at((name,), root))]
+    if key in keys_of(root):
+        hint = f" It belongs to the top of the file; a table has a header of its own: [{key}]."
+    else:
+        hint = f" It belongs to [{homes[0]}]." if homes else nearest(key, allowed)
+    return f"there is no such key here.{hint} Allowed: {', '.join(allowed)}."
+
+
+def kind_of(value: object) -> str:
+    """Return what a value is, in TOML's words."""
     return next((words for cls, words in _KINDS if isinstance(value, cls)), type(value).__name__)
 
 
-def _keys(model: type[BaseModel] | None) -> list[str]:
+def keys_of(model: type[BaseModel] | None) -> list[str]:
+    """Return the keys of a table as a file writes them."""
     if model is None:
         return []
     fields = model.model_fields.items()
@@ -166,7 +214,7 @@ def _parts(annotation: Any) -> Iterable[Any]:
             yield from _parts(part)
 
 
-def _model_at(path: Path, model: type[BaseModel]) -> type[BaseModel] | None:
+def _model_at(path: KeyPath, model: type[BaseModel]) -> type[BaseModel] | None:
     """Return the model of the table at ``path``."""
     at: type[BaseModel] | None = model
     for step in path:
@@ -178,18 +226,18 @@ def _model_at(path: Path, model: type[BaseModel]) -> type[BaseModel] | None:
     return at
 
 
-def _field_at(path: Path, model: type[BaseModel]) -> Any:
+def _field_at(path: KeyPath, model: type[BaseModel]) -> Any:
     names = [step for step in path if isinstance(step, str)]
     parent = _model_at(tuple(names[:-1]), model) if names else None
     return _field(names[-1], parent) if parent is not None else None
 
 
-def _description(path: Path, model: type[BaseModel]) -> str:
+def _description(path: KeyPath, model: type[BaseModel]) -> str:
     field = _field_at(path, model)
     return (field.description or "") if field is not None else ""
 
 
-def _literals(path: Path, model: type[BaseModel]) -> list[str]:
+def _literals(path: KeyPath, model: type[BaseModel]) -> list[str]:
     field = _field_at(path, model)
     parts = _parts(field.annotation) if field is not None else ()
     return [str(w) for p in parts if typing.get_origin(p) is typing.Literal for w in typing.get_args(p)]

@@ -1,4 +1,4 @@
-"""Convergence figures of every scalar parameter (Vehtari et al. 2021, through ArviZ's array functions)."""
+"""Convergence figures of every scalar parameter (Vehtari et al. 2021)."""
 
 from __future__ import annotations
 
@@ -8,20 +8,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesglmm.bayes.labels import Labelled
+from bayesglmm.bayes.mixing import ess_mean, ess_tail, rank_figures
 
-__all__ = ["Diagnostics", "diagnose"]
+__all__ = ["FEWEST_DRAWS", "Diagnostics", "diagnose"]
+
+#: Draws a chain without which nothing can be said.
+FEWEST_DRAWS = 4
+
+_AT_A_TIME = 64
 
 
 @dataclass(frozen=True, eq=False)
 class Diagnostics:
     """Figures for k scalars, each array of shape (k,).
 
+    All are nan for a scalar that does not move or is not finite, and for chains of fewer than `FEWEST_DRAWS` draws.
+
     Attributes
     ----------
     terms, names : tuple of str
         What the scalars are.
     r_hat : ndarray
-        Rank-normalised split R-hat; nan with a single draw.
+        Rank-normalised split R-hat; nan with a single chain too.
     ess_bulk, ess_tail : ndarray
         Effective sample sizes, all chains together.
     mcse_mean : ndarray
@@ -38,24 +46,24 @@ class Diagnostics:
 
 def diagnose(labelled: Sequence[Labelled]) -> Diagnostics:
     """Compute the convergence figures of every labelled scalar."""
-    from arviz_stats.base import array_stats
-
+    figures = np.full((4, len(labelled)), np.nan)
+    for start in range(0, len(labelled), _AT_A_TIME):
+        part = labelled[start : start + _AT_A_TIME]
+        figures[:, start : start + len(part)] = _figures(np.stack([item.draws for item in part]))
     terms = tuple(item.term for item in labelled)
-    names = tuple(item.name for item in labelled)
-    if not labelled:
-        empty = np.empty(0)
-        return Diagnostics((), (), empty, empty, empty, empty)
-    # array_stats works over the last axes: chains and draws there, scalars first.
-    draws = np.stack([item.draws for item in labelled])
-    axes = {"chain_axis": -2, "draw_axis": -1}
-    if draws.shape[-1] < 4:
-        nothing = np.full(len(names), np.nan)
-        return Diagnostics(terms, names, nothing, nothing, nothing, nothing)
-    return Diagnostics(
-        terms,
-        names,
-        r_hat=np.atleast_1d(array_stats.rhat(draws, method="rank", **axes)),
-        ess_bulk=np.atleast_1d(array_stats.ess(draws, method="bulk", **axes)),
-        ess_tail=np.atleast_1d(array_stats.ess(draws, method="tail", prob=(0.05, 0.95), **axes)),
-        mcse_mean=np.atleast_1d(array_stats.mcse(draws, method="mean", **axes)),
-    )
+    return Diagnostics(terms, tuple(item.name for item in labelled), *figures)
+
+
+def _figures(draws: np.ndarray) -> np.ndarray:
+    """Return R-hat, bulk ESS, tail ESS and MCSE of draws (k, chains, draws), shape (4, k)."""
+    figures = np.full((4, len(draws)), np.nan)
+    if draws.shape[2] < FEWEST_DRAWS:
+        return figures
+    moving = np.isfinite(draws).all(axis=(1, 2))
+    moving[moving] = np.ptp(draws[moving], axis=(1, 2)) > 0.0
+    if moving.any():
+        draws = draws[moving]
+        r_hat, bulk = rank_figures(draws)
+        mcse = draws.std(axis=(1, 2), ddof=1) / np.sqrt(ess_mean(draws))
+        figures[:, moving] = r_hat, bulk, ess_tail(draws), mcse
+    return figures

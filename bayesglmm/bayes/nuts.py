@@ -13,6 +13,7 @@ from bayesglmm.bayes.raw import STATISTICS, RawDraws
 from bayesglmm.bayes.settings import SampleSettings
 from bayesglmm.bayes.start import start_points
 from bayesglmm.density import JointDensity
+from bayesglmm.density.native import NativeDensity, native_density
 from bayesglmm.errors import SamplingError
 from bayesglmm.naming import Names
 
@@ -31,19 +32,7 @@ def sample_density(density: JointDensity, settings: SampleSettings) -> RawDraws:
     """
     import nutpie
 
-    # Compile here, in one thread: chains that meet an empty cache would each compile.
-    evaluate = density.evaluator()
-    evaluate(start_points(density)(settings.seed))
-
-    model = nutpie.compiled_pyfunc.from_pyfunc(
-        density.size,
-        density.evaluator,
-        _keep_position,
-        [np.dtype("float64")],
-        [(density.size,)],
-        ["x"],
-        make_initial_point_fn=start_points(density),
-    )
+    model = _nutpie_model(native_density(density), start_points(density))
     started = time.perf_counter()
     with ChainProgress(settings.draws + settings.tune, settings.chains, settings.progress) as progress:
         try:
@@ -75,9 +64,30 @@ def sample_density(density: JointDensity, settings: SampleSettings) -> RawDraws:
     )
 
 
-def _keep_position(*_: Any) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
-    """Keep draws as they are: the natural scale is computed for all of them at once, afterwards."""
-    return lambda x: {"x": np.array(x)}
+def _nutpie_model(native: NativeDensity, start: Callable[[int], np.ndarray]) -> Any:
+    """Return what nutpie samples: C functions and the address of their data, no Python in a chain.
+
+    Draws are kept as they are; the natural scale is computed for all of them at once, afterwards.
+    """
+    from nutpie.compile_pymc import CompiledPyMCModel
+
+    shape = (native.size,)
+    return CompiledPyMCModel(
+        dims={},
+        compiled_logp_func=native.log_density,
+        compiled_expand_func=native.expand,
+        initial_point_func=start,
+        shared_data=dict(enumerate(native.arrays)),
+        shared_var_keys={},
+        user_data=native.data,
+        n_expanded=native.size,
+        shape_info=(["x"], [slice(0, native.size)], [shape]),
+        logp_func=None,
+        expand_func=None,
+        _n_dim=native.size,
+        _shapes={"x": shape},
+        _coords={},
+    )
 
 
 def _wait(running: Any, progress: ChainProgress) -> tuple[Any, bool]:

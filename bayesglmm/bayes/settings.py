@@ -18,8 +18,8 @@ SAMPLERS = {
     "numpyro": "the PyMC graph with numpyro's NUTS (needs the extra bayesglmm[numpyro])",
 }
 
-#: Warm-up iterations: nutpie's adaptation needs fewer than PyMC's and numpyro's; each keeps its own default.
-_WARM_UP = {"auto": 400, "nutpie": 400, "pymc": 1000, "numpyro": 1000}
+#: Warm-up iterations: nutpie's own default for its graph sampler, a longer one where an iteration costs next to nothing.
+_WARM_UP = {"auto": 1000, "nutpie": 400, "pymc": 1000, "numpyro": 1000}
 
 
 @dataclass(frozen=True)

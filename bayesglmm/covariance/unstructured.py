@@ -64,7 +64,7 @@ def _coordinates(q: int) -> int:
 
 
 def _log_constant(q: int, eta: float) -> float:
-    """Return the LKJ normalising constant, one Beta function a partial correlation (Lewandowski et al. 2009, eq. 17)."""
+    """Return the LKJ normalising constant, one Beta function a partial correlation (Lewandowski et al. 2009)."""
     value = 0.0
     for k in range(1, q):
         shape = eta + 0.5 * (q - 1 - k)

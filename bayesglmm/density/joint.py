@@ -74,32 +74,32 @@ class JointDensity:
         codes = [g.codes for g in self.design.groups]
         return np.ascontiguousarray(np.vstack(codes)) if codes else np.empty((0, self.design.n_rows), dtype=np.int32)
 
-    def evaluator(self) -> Evaluator:
-        """Return a function x -> (log density, gradient) with work space of its own: one for each thread.
-
-        The gradient is overwritten by the next call.
-        """
-        design, layout = self.design, self.layout
-        kernel = compile_joint(design.family_link.row)
-        work = np.empty((2, design.n_rows))
-        u, gu = np.empty(layout.n_effects), np.empty(layout.n_effects)
-        grad = np.empty(layout.size)
-        constant = self.constant
-        parameters = self.parameters
-        arguments = (
+    def arguments(self) -> tuple[np.ndarray, ...]:
+        """Return the arrays that the kernel reads, in its order (see `kernel.joint`); none is written to."""
+        design, parameters = self.design, self.parameters
+        return (
             design.rows,
             design.X,
             parameters.center,
             self.slopes,
             self.codes,
-            layout.terms,
+            self.layout.terms,
             parameters.table,
             parameters.lkj,
-            work,
-            u,
-            gu,
-            grad,
         )
+
+    def evaluator(self) -> Evaluator:
+        """Return a function x -> (log density, gradient) with work space of its own: one for each thread.
+
+        The gradient is overwritten by the next call.
+        """
+        layout = self.layout
+        kernel = compile_joint(self.design.family_link.row)
+        work = np.empty((2, self.design.n_rows))
+        u, gu = np.empty(layout.n_effects), np.empty(layout.n_effects)
+        grad = np.empty(layout.size)
+        constant = self.constant
+        arguments = (*self.arguments(), work, u, gu, grad)
 
         def evaluate(x: np.ndarray) -> tuple[float, np.ndarray]:
             return kernel(x, *arguments) + constant, grad

@@ -13,13 +13,14 @@ from typing import Any
 
 import numba as nb
 import numpy as np
+from numba.extending import register_jitable
 
 from bayesglmm.compiled import compiled, source_stamp
 from bayesglmm.covariance.correlation import correlation_adjoint, correlation_factor
 from bayesglmm.density.layout import COR, HAS_INTERCEPT, LEVELS, SD, SLOPE, STRUCTURE, Q, Z
 from bayesglmm.priors import evaluate_scalar
 
-__all__ = ["add_group_effects", "compile_joint", "group_factor", "natural_scalars", "spread_effects"]
+__all__ = ["add_group_effects", "compile_joint", "group_factor", "joint", "natural_scalars", "spread_effects"]
 
 _ROW, _TABLE = nb.float64[::1], nb.float64[:, ::1]
 #: One signature, so that every process compiles (and caches) the same thing.
@@ -140,72 +141,82 @@ def _common_scores(X, score, center, slopes, grad):  # type: ignore[no-untyped-d
         grad[k] += (g[k] - center[k] * g[0]) * slopes[k]
 
 
+@register_jitable(error_model="numpy")
+def joint(row, x, rows, X, center, slopes, codes, terms, table, lkj, work, u, gu, grad):  # type: ignore[no-untyped-def]
+    """Fill grad and return the log density of x, but for the constants that depend on data alone.
+
+    Arguments: the row log-likelihood (a jitable function); x; rows (4, n); X (n, p); center (p,); slopes (k, n);
+    codes (terms, n); terms (terms, 8); table (scalars, 8) of priors; lkj (terms,); work (2, n), u and gu (group
+    effects,) as work space; grad.
+    """
+    n = rows.shape[1]
+    p = X.shape[1]
+    n_scalars = table.shape[0]
+    eta, score = work[0], work[1]
+    values, derivatives = np.empty(n_scalars), np.empty(n_scalars)
+    total = natural_scalars(x, table, center, values, derivatives, grad)
+    n_sds = 0
+    eta[:] = rows[3]
+    _common_part(X, values[:p], eta)
+    at = 0
+    for t in range(terms.shape[0]):
+        term = terms[t]
+        q, size = term[Q], term[LEVELS] * term[Q]
+        L, Lambda = np.zeros((q, q)), np.zeros((q, q))
+        total += group_factor(term, x, values, lkj[t], L, Lambda)
+        spread_effects(term, x[term[Z] :], Lambda, u[at : at + size])
+        add_group_effects(term, codes[t], slopes, u[at : at + size], eta)
+        at += size
+        n_sds += q
+
+    has_dispersion = n_scalars > p + n_sds
+    phi = values[n_scalars - 1] if has_dispersion else 1.0
+    log_likelihood = 0.0
+    g_log_phi = 0.0
+    for i in range(n):
+        l, d1, _, _, lp, _, _ = row(rows[0, i], rows[1, i], eta[i], phi)
+        log_likelihood += rows[2, i] * l
+        g_log_phi += rows[2, i] * lp
+        score[i] = rows[2, i] * d1
+    total += log_likelihood
+
+    if has_dispersion:
+        grad[n_scalars - 1] += g_log_phi / phi * derivatives[n_scalars - 1]
+    _common_scores(X, score, center, derivatives, grad)
+    at = 0
+    for t in range(terms.shape[0]):
+        term = terms[t]
+        q, size = term[Q], term[LEVELS] * term[Q]
+        L, Lambda = np.zeros((q, q)), np.zeros((q, q))
+        group_factor(term, x, values, lkj[t], L, Lambda)
+        _collect_scores(term, codes[t], slopes, score, gu[at : at + size])
+        g_sd = _pull_back(term, x, values, lkj[t], L, Lambda, gu[at : at + size], grad)
+        for i in range(q):
+            grad[term[SD] + i] += g_sd[i] * derivatives[term[SD] + i]
+        for k in range(size):
+            total -= 0.5 * x[term[Z] + k] ** 2
+        at += size
+    if not math.isfinite(total):
+        # The prior vanishes here or the predictor overflows; what inf - inf gives is no density either.
+        grad[:] = 0.0
+        return -math.inf
+    return total
+
+
 @functools.cache
 def compile_joint(row: Callable[..., Any]) -> Callable[..., float]:
-    """Return the joint density of all models whose rows have the log-likelihood ``row`` (a family and a link).
+    """Compile `joint` for a row log-likelihood (or take it from numba's cache on disk); it does not hold the GIL.
 
-    The returned kernel fills ``grad`` and returns the log density without the constants that depend on data alone.
-    Arguments: x; rows (4, n); X (n, p); center (p,); slopes (k, n); codes (terms, n); terms (terms, 8); table
-    (scalars, 8) of priors; lkj (terms,); work (2, n); u and gu (group effects,) as work space; grad.
+    The kernel takes the arguments of `joint` but the first.
     """
     stamp = source_stamp()
 
-    def joint(x, rows, X, center, slopes, codes, terms, table, lkj, work, u, gu, grad):  # type: ignore[no-untyped-def]
+    def kernel(x, rows, X, center, slopes, codes, terms, table, lkj, work, u, gu, grad):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018  a free variable is part of numba's cache key (see compiled.py)
-        n = rows.shape[1]
-        p = X.shape[1]
-        n_scalars = table.shape[0]
-        eta, score = work[0], work[1]
-        values, derivatives = np.empty(n_scalars), np.empty(n_scalars)
-        total = natural_scalars(x, table, center, values, derivatives, grad)
-        n_sds = 0
-        eta[:] = rows[3]
-        _common_part(X, values[:p], eta)
-        at = 0
-        for t in range(terms.shape[0]):
-            term = terms[t]
-            q, size = term[Q], term[LEVELS] * term[Q]
-            L, Lambda = np.zeros((q, q)), np.zeros((q, q))
-            total += group_factor(term, x, values, lkj[t], L, Lambda)
-            spread_effects(term, x[term[Z] :], Lambda, u[at : at + size])
-            add_group_effects(term, codes[t], slopes, u[at : at + size], eta)
-            at += size
-            n_sds += q
-
-        has_dispersion = n_scalars > p + n_sds
-        phi = values[n_scalars - 1] if has_dispersion else 1.0
-        log_likelihood = 0.0
-        g_log_phi = 0.0
-        for i in range(n):
-            l, d1, _, _, lp, _, _ = row(rows[0, i], rows[1, i], eta[i], phi)
-            log_likelihood += rows[2, i] * l
-            g_log_phi += rows[2, i] * lp
-            score[i] = rows[2, i] * d1
-        total += log_likelihood
-
-        if has_dispersion:
-            grad[n_scalars - 1] += g_log_phi / phi * derivatives[n_scalars - 1]
-        _common_scores(X, score, center, derivatives, grad)
-        at = 0
-        for t in range(terms.shape[0]):
-            term = terms[t]
-            q, size = term[Q], term[LEVELS] * term[Q]
-            L, Lambda = np.zeros((q, q)), np.zeros((q, q))
-            group_factor(term, x, values, lkj[t], L, Lambda)
-            _collect_scores(term, codes[t], slopes, score, gu[at : at + size])
-            g_sd = _pull_back(term, x, values, lkj[t], L, Lambda, gu[at : at + size], grad)
-            for i in range(q):
-                grad[term[SD] + i] += g_sd[i] * derivatives[term[SD] + i]
-            for k in range(size):
-                total -= 0.5 * x[term[Z] + k] ** 2
-            at += size
-        if not math.isfinite(total):
-            # The prior vanishes here or the predictor overflows; what inf - inf gives is no density either.
-            grad[:] = 0.0
-            return -math.inf
-        return total
+        return joint(row, x, rows, X, center, slopes, codes, terms, table, lkj, work, u, gu, grad)
 
     # A name of its own for every row: kernels that share a name share an index of cached files, and two processes that
     # fill an empty cache at the same time could give their kernels the same file.
-    joint.__qualname__ = f"joint_{row.__module__}_{row.__qualname__}"
-    return compiled(_SIGNATURE)(joint)
+    kernel.__qualname__ = f"joint_{row.__module__}_{row.__qualname__}"
+    compiled_kernel: Callable[..., float] = compiled(_SIGNATURE)(kernel)
+    return compiled_kernel

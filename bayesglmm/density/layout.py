@@ -8,7 +8,7 @@ import numpy as np
 
 from bayesglmm.design import Design
 
-__all__ = ["COR", "HAS_INTERCEPT", "LEVELS", "Q", "SD", "SLOPE", "STRUCTURE", "Z", "Layout"]
+__all__ = ["COR", "HAS_INTERCEPT", "LEVELS", "SD", "SLOPE", "STRUCTURE", "Layout", "Q", "Z"]
 
 #: Columns of ``Layout.terms``.
 STRUCTURE, Q, LEVELS, HAS_INTERCEPT, SLOPE, SD, COR, Z = range(8)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Iterable, Iterator, Sequence
 
 from bayesglmm.errors import FormulaError
-from bayesglmm.formula.terms import expand
+from bayesglmm.formula.expressions import Signed
+from bayesglmm.formula.limits import MAX_DEPTH, MAX_TERMS
+from bayesglmm.formula.terms import Term, expand
 from bayesglmm.formula.tree import Binary, Call, Common, Node, Number, Sum, Unary
 
-__all__ = ["Signed", "common_part"]
-
-#: "+" or "-", and what it stands before.
-type Signed = tuple[str, Node]
+__all__ = ["common_part"]
 
 
 def common_part(signed: Iterable[Signed], text: str) -> Common:
@@ -33,7 +33,9 @@ def common_part(signed: Iterable[Signed], text: str) -> Common:
     terms: Node | None = None
     intercept: bool | None = None
     offsets: list[Node] = []
-    for sign, node in _flat(signed):
+    flat = _flat(signed)
+    _check_count(flat, text)
+    for sign, node in flat:
         match node:
             case Number():
                 marker = _marker(sign, node, text)
@@ -51,33 +53,80 @@ def common_part(signed: Iterable[Signed], text: str) -> Common:
             case _:
                 terms = _appended(terms, sign, node, text)
     if terms is not None:
+        _check_depth(terms, text)
         _refuse_inner_offsets(terms, text)
-        expand(terms, text)
+        terms = _without_vanished(terms, expand(terms, text))
     return Common(terms, intercept is not False, tuple(offsets))
 
 
+def _check_count(flat: list[Signed], text: str) -> None:
+    counted = [node for _, node in flat if not isinstance(node, Number)]
+    if len(counted) > MAX_TERMS:
+        position = counted[MAX_TERMS].position
+        raise FormulaError(f"A formula has at most {MAX_TERMS} terms. Shorten it.", text, position)
+
+
+def _check_depth(terms: Node, text: str) -> None:
+    # A sum is flat, but a - b + c - d + ... is as deep as it is long.
+    if terms.depth > MAX_DEPTH:
+        raise FormulaError(
+            f"This is nested more than {MAX_DEPTH} levels deep, each difference being one. Write it more simply.",
+            text,
+            terms.position,
+        )
+
+
+def _without_vanished(terms: Node, expanded: Sequence[Term]) -> Node | None:
+    """Return ``terms``, written out if a component is taken away altogether: its column is then not needed."""
+    left = dict.fromkeys(component for term in expanded for component in term)
+    if all(component in left for component in _components(terms)):
+        return terms
+    products = [functools.reduce(_interaction, term) for term in expanded]
+    if len(products) < 2:
+        return products[0] if products else None
+    return Sum(tuple(products), position=terms.position)
+
+
+def _interaction(left: Node, right: Node) -> Node:
+    return Binary(":", left, right, position=left.position)
+
+
+def _components(node: Node) -> Iterator[Node]:
+    match node:
+        case Sum(terms=parts):
+            for part in parts:
+                yield from _components(part)
+        case Binary(op="**", left=left):
+            yield from _components(left)
+        case Binary(left=left, right=right):
+            yield from _components(left)
+            yield from _components(right)
+        case _:
+            yield node
+
+
 def _flat(signed: Iterable[Signed]) -> list[Signed]:
+    """Open brackets around the first summand, and only there: a + (b - c) takes c from b alone."""
     found: list[Signed] = []
     for sign, node in signed:
-        inner = _summands(node) if sign == "+" else [(sign, node)]
-        if sign == "-" and isinstance(node, Unary):
-            inner = [("+", node.operand)]
-        # a + (b - c) takes c from b alone: only what is added inside a bracket can leave it.
-        additive = not found or isinstance(node, Unary) or all(s == "+" for s, _ in inner)
-        found.extend(inner if additive else [(sign, node)])
+        found += _opened(node) if sign == "+" and not found else [_unsigned(sign, node)]
     return found
 
 
-def _summands(node: Node) -> list[Signed]:
+def _opened(node: Node) -> list[Signed]:
     match node:
-        case Sum(terms=parts):
-            return _flat(("+", part) for part in parts)
+        case Sum(terms=(first, *rest)):
+            return [*_opened(first), *(_unsigned("+", part) for part in rest)]
         case Binary(op="-", left=left, right=right):
-            return [*_summands(left), ("-", right)]
-        case Unary(operand=operand):
-            return [("-", operand)]
+            return [*_opened(left), _unsigned("-", right)]
         case _:
-            return [("+", node)]
+            return [_unsigned("+", node)]
+
+
+def _unsigned(sign: str, node: Node) -> Signed:
+    while isinstance(node, Unary):
+        sign, node = ("+" if sign == "-" else "-"), node.operand
+    return sign, node
 
 
 def _marker(sign: str, node: Number, text: str) -> bool:

@@ -61,6 +61,8 @@ class Cursor:
         """Step over the bracket that closes ``opened``."""
         if self.token.kind == "end":
             raise self.error("This bracket is never closed.", opened)
+        if self.token.kind == "~":
+            raise self.error("This bracket is not closed before '~'.", opened)
         if not self.skip(")"):
             raise self.unexpected()
 

@@ -6,17 +6,28 @@ right.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from bayesglmm.formula.arithmetic import check_arithmetic
 from bayesglmm.formula.cursor import Cursor
-from bayesglmm.formula.functions import ALIASES, FUNCTIONS, inconsistency, unknown_function
+from bayesglmm.formula.functions import (
+    ALIASES,
+    FUNCTIONS,
+    STRUCTURES,
+    inconsistency,
+    unknown_function,
+    unknown_structure,
+)
 from bayesglmm.formula.limits import MAX_DEPTH, MAX_TERMS
 from bayesglmm.formula.options import read_options
 from bayesglmm.formula.tokens import RESERVED, Token, shown
 from bayesglmm.formula.tree import Binary, Call, Name, Node, Number, Sum, Unary
 
-__all__ = ["PRODUCT", "SUM", "Expressions"]
+__all__ = ["PRODUCT", "SUM", "Expressions", "Signed"]
+
+#: "+" or "-", and what it stands before.
+type Signed = tuple[str, Node]
 
 SUM: Final = 1
 PRODUCT: Final = 2
@@ -46,6 +57,28 @@ class Expressions:
             right = self._nested(sign, own) if sign.kind == "**" else self.read(own + 1)
             left = self._joined(sign, left, right)
         return left
+
+    def summands(self, taken: Callable[[str], bool] = lambda _: False) -> list[Signed]:
+        """Read a whole sum, each summand with the sign before it.
+
+        Parameters
+        ----------
+        taken : callable
+            Is given the sign before what comes next; True if it has read that itself.
+        """
+        signed: list[Signed] = []
+        n_terms = 0
+        sign = self.cursor.take().kind if self.cursor.token.kind in ("+", "-") else "+"
+        while True:
+            if not taken(sign):
+                signed.append((sign, self.read(PRODUCT)))
+                # The intercept's marker is no term, so that the canonical text may always add one.
+                n_terms += not isinstance(signed[-1][1], Number)
+                if n_terms > MAX_TERMS:
+                    raise self.cursor.error(f"A formula has at most {MAX_TERMS} terms. Shorten it.")
+            if self.cursor.token.kind not in ("+", "-"):
+                return signed
+            sign = self.cursor.take().kind
 
     def _joined(self, sign: Token, left: Node, right: Node) -> Node:
         node: Node
@@ -129,7 +162,9 @@ class Expressions:
         opened = self.cursor.take()
         function = FUNCTIONS.get(ALIASES.get(name, name))
         if function is None:
-            raise self.cursor.error(f"{shown(name)}: {unknown_function(name)}", token)
+            bar = self.cursor.at - 1 in self.cursor.bars and name not in STRUCTURES
+            problem = unknown_structure(name) if bar else unknown_function(name)
+            raise self.cursor.error(f"{shown(name)}: {problem}", token)
         if self.cursor.token.kind == ")":
             raise self.cursor.error(f"{name}() needs a column.")
         inside = self.cursor.token

@@ -21,6 +21,7 @@ __all__ = [
     "Option",
     "inconsistency",
     "unknown_function",
+    "unknown_structure",
 ]
 
 CONTRASTS: Final = ("Treatment", "Sum")
@@ -168,8 +169,15 @@ def unknown_function(name: str) -> str:
     if name in STRUCTURES:
         return f"{name}(...) is a term of its own: {name}(1 + x | g), with + before it."
     hint = _ELSEWHERE.get(name) or nearest(name, (*ALLOWED_FUNCTIONS, *STRUCTURES)).strip()
+    hint = hint or "If it is a column, a sign such as * is missing after it."
     listing = ", ".join(sorted(ALLOWED_FUNCTIONS, key=str.lower))
-    return f"there is no such function in formulas. {hint}{' ' if hint else ''}There are {listing}."
+    return f"there is no such function in formulas. {hint} There are {listing}."
+
+
+def unknown_structure(name: str) -> str:
+    """Return what to say about ``name(1 | g)`` with a name that is no structure."""
+    hint = nearest(name, STRUCTURES).strip() or "If it is a column, a + is missing after it."
+    return f"there is no such structure of group terms. {hint} There are {', '.join(sorted(STRUCTURES))}."
 
 
 def inconsistency(function: str, options: Mapping[str, Literal]) -> str | None:

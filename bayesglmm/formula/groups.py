@@ -59,7 +59,7 @@ class GroupReader:
             raise self.cursor.error("What varies by group is missing before the bar; write 1 for the intercept.")
         if name is not None and self.cursor.at - 1 not in self.cursor.bars:
             raise self.cursor.error(f"{name}(...) needs a bar and a grouping factor: {name}(1 + x | g).", opened)
-        effects = common_part([("+", self.expressions.read())], self.cursor.text)
+        effects = common_part(self.expressions.summands(), self.cursor.text)
         if effects.offsets:
             raise self.cursor.error(
                 "An offset cannot vary by group; add it outside the brackets.", effects.offsets[0].position

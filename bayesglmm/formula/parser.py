@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from bayesglmm.errors import FormulaError
-from bayesglmm.formula.common import Signed, common_part
+from bayesglmm.formula.common import common_part
 from bayesglmm.formula.cursor import Cursor
-from bayesglmm.formula.expressions import PRODUCT, Expressions
+from bayesglmm.formula.expressions import Expressions, Signed
 from bayesglmm.formula.groups import GroupReader
-from bayesglmm.formula.limits import MAX_TERMS
+from bayesglmm.formula.limits import MAX_CHARACTERS, MAX_TERMS
 from bayesglmm.formula.responses import read_response
-from bayesglmm.formula.tokens import tokenize
+from bayesglmm.formula.tokens import brief, tokenize
 from bayesglmm.formula.tree import Factor, Formula, GroupTerm
 
 __all__ = ["parse"]
+
+#: Shorter texts stay below `MAX_CHARACTERS` in canonical form, their nested grouping factors written out.
+_SURELY_SHORT: Final = 500
 
 
 def parse(text: str) -> Formula:
@@ -46,7 +50,10 @@ def parse(text: str) -> Formula:
     response = read_response(expressions)
     cursor.take()
     signed, groups = _right_side(expressions)
-    return Formula(response, common_part(signed, text), groups)
+    formula = Formula(response, common_part(signed, text), groups)
+    if len(text) > _SURELY_SHORT and len(str(formula)) > MAX_CHARACTERS:
+        raise cursor.error(f"Written out, this formula has more than {MAX_CHARACTERS} characters. Shorten it.", 0)
+    return formula
 
 
 def _check_sides(cursor: Cursor) -> None:
@@ -70,24 +77,20 @@ def _check_sides(cursor: Cursor) -> None:
 def _right_side(expressions: Expressions) -> tuple[list[Signed], tuple[GroupTerm, ...]]:
     cursor = expressions.cursor
     reader = GroupReader(expressions)
-    signed: list[Signed] = []
     groups: list[GroupTerm] = []
-    sign = "+"
-    if cursor.token.kind in ("+", "-"):
-        sign = cursor.take().kind
-    while True:
-        if reader.starts():
-            if sign == "-":
-                raise cursor.error("A group term cannot be taken away.")
-            groups.extend(reader.read())
-            _refuse_product(cursor)
-        else:
-            signed.append((sign, expressions.read(PRODUCT)))
-        if len(signed) + len(groups) > MAX_TERMS:
-            raise cursor.error(f"A formula has at most {MAX_TERMS} terms. Shorten it.")
-        if cursor.token.kind not in ("+", "-"):
-            break
-        sign = cursor.take().kind
+
+    def group_taken(sign: str) -> bool:
+        if not reader.starts():
+            return False
+        if sign == "-":
+            raise cursor.error("A group term cannot be taken away.")
+        groups.extend(reader.read())
+        _refuse_product(cursor)
+        if len(groups) > MAX_TERMS:
+            raise cursor.error(f"A formula has at most {MAX_TERMS} group terms. Shorten it.")
+        return True
+
+    signed = expressions.summands(group_taken)
     _check_end(cursor)
     _check_repeated(groups, cursor)
     return signed, tuple(groups)
@@ -99,7 +102,7 @@ def _check_repeated(groups: list[GroupTerm], cursor: Cursor) -> None:
         # The levels of a:b and of b:a are the same.
         key = replace(group, factor=Factor(tuple(sorted(group.factor.columns))))
         if key in seen:
-            raise cursor.error(f"The group term {group} is there twice. Keep one.", group.position)
+            raise cursor.error(f"The group term {brief(str(group))} is there twice. Keep one.", group.position)
         seen.add(key)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bayesglmm.errors import NotAvailableError
+from bayesglmm.formula.tokens import brief
 from bayesglmm.formula.tree import Formula
 
 __all__ = ["require_available"]
@@ -16,7 +17,7 @@ def require_available(formula: Formula) -> None:
     NotAvailableError
         For group terms with a structure; the message names the terms and what there is instead.
     """
-    terms = [str(group) for group in formula.groups if group.structure is not None]
+    terms = [brief(str(group)) for group in formula.groups if group.structure is not None]
     if not terms:
         return
     verb = "is" if len(terms) == 1 else "are"

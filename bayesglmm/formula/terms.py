@@ -16,13 +16,15 @@ from itertools import combinations
 from math import comb
 
 from bayesglmm.errors import FormulaError
-from bayesglmm.formula.limits import MAX_TERMS
+from bayesglmm.formula.limits import MAX_TERMS, MAX_WRITTEN
+from bayesglmm.formula.printer import node_text
 from bayesglmm.formula.tree import Binary, Call, Name, Node, Number, Sum, Unary
 
 __all__ = ["Term", "expand"]
 
 #: Components that are multiplied with each other, in order of first appearance.
 type Term = tuple[Node, ...]
+type _Numbered = tuple[int, ...]
 
 
 def expand(node: Node | None, text: str = "") -> tuple[Term, ...]:
@@ -44,19 +46,34 @@ def expand(node: Node | None, text: str = "") -> tuple[Term, ...]:
     ------
     FormulaError
         If the expression is no sum of terms (numbers, signs), takes away a term that is not there, multiplies
-        a term with itself, or stands for more than ``MAX_TERMS`` terms.
+        a term with itself, or stands for more than ``MAX_TERMS`` terms or ``MAX_WRITTEN`` characters.
     """
-    return () if node is None else tuple(_Expansion(text).terms(node))
+    return () if node is None else _Expansion(text).written_out(node)
 
 
 class _Expansion:
+    """One expression being written out; components are numbered, since one may be long and stand in many terms."""
+
     def __init__(self, text: str) -> None:
         self.text = text
+        self.numbers: dict[Node, int] = {}
 
-    def terms(self, node: Node) -> list[Term]:
+    def written_out(self, node: Node) -> tuple[Term, ...]:
+        numbered = self.terms(node)
+        components = list(self.numbers)
+        # Only a long formula can say so much.
+        if len(self.text) * len(numbered) > MAX_WRITTEN:
+            lengths = [len(node_text(component)) for component in components]
+            if sum(lengths[k] for term in numbered for k in term) > MAX_WRITTEN:
+                raise self._error(
+                    f"Written out, this is more than {MAX_WRITTEN} characters. Write it more simply.", node
+                )
+        return tuple(tuple(components[k] for k in term) for term in numbered)
+
+    def terms(self, node: Node) -> list[_Numbered]:
         match node:
             case Name() | Call():
-                return [(node,)]
+                return [(self.numbers.setdefault(node, len(self.numbers)),)]
             case Sum(terms=parts):
                 return self._union(node, *(self.terms(part) for part in parts))
             case Number():
@@ -77,15 +94,15 @@ class _Expansion:
         if count > MAX_TERMS:
             raise self._error(f"Written out, this is more than {MAX_TERMS} terms. Write it more simply.", node)
 
-    def _union(self, node: Node, *parts: Iterable[Term]) -> list[Term]:
-        found: dict[frozenset[Node], Term] = {}
+    def _union(self, node: Node, *parts: Iterable[_Numbered]) -> list[_Numbered]:
+        found: dict[frozenset[int], _Numbered] = {}
         for part in parts:
             for term in part:
                 found.setdefault(frozenset(term), term)
         self._bounded(len(found), node)
         return list(found.values())
 
-    def _difference(self, node: Binary) -> list[Term]:
+    def _difference(self, node: Binary) -> list[_Numbered]:
         left = {frozenset(term): term for term in self.terms(node.left)}
         for term in self.terms(node.right):
             if left.pop(frozenset(term), None) is None:
@@ -95,20 +112,22 @@ class _Expansion:
                 )
         return list(left.values())
 
-    def _product(self, node: Binary) -> list[Term]:
+    def _product(self, node: Binary) -> list[_Numbered]:
         left, right = self.terms(node.left), self.terms(node.right)
-        if len(left) == len(right) == 1 and set(left[0]) == set(right[0]):
-            raise self._error("A term times itself is the term itself; for its square write I(x ** 2).", node)
+        if len(left) == len(right) == 1:
+            shared = set(left[0]) & set(right[0])
+            if set(left[0]) == set(right[0]) or (node.op == ":" and shared):
+                raise self._error("A term times itself is the term itself; for a square write I(x ** 2).", node)
         if node.op == "/":
             return self._union(node, left, self._crossed(node, [_merged(left)], right))
         crossed = self._crossed(node, left, right)
         return crossed if node.op == ":" else self._union(node, left, right, crossed)
 
-    def _crossed(self, node: Node, left: Sequence[Term], right: Sequence[Term]) -> list[Term]:
+    def _crossed(self, node: Node, left: Sequence[_Numbered], right: Sequence[_Numbered]) -> list[_Numbered]:
         self._bounded(len(left) * len(right), node)
         return self._union(node, (_merged((a, b)) for a in left for b in right))
 
-    def _power(self, node: Binary) -> list[Term]:
+    def _power(self, node: Binary) -> list[_Numbered]:
         match node.right:
             case Number(value=int(power)) if 1 <= power <= MAX_TERMS:
                 pass
@@ -122,5 +141,5 @@ class _Expansion:
         return self._union(node, *((_merged(c) for c in combinations(base, k)) for k in range(1, power + 1)))
 
 
-def _merged(terms: Iterable[Term]) -> Term:
+def _merged(terms: Iterable[_Numbered]) -> _Numbered:
     return tuple(dict.fromkeys(component for term in terms for component in term))

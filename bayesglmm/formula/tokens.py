@@ -12,7 +12,7 @@ from bayesglmm.errors import FormulaError
 from bayesglmm.formula.functions import ALLOWED_FUNCTIONS
 from bayesglmm.formula.limits import MAX_CHARACTERS
 
-__all__ = ["RESERVED", "Token", "is_bare", "shown", "tokenize"]
+__all__ = ["RESERVED", "Token", "brief", "is_bare", "shown", "tokenize"]
 
 #: Words that are never columns unless in backticks: Python's constants, and words that only code begins with.
 #: Other keywords (``class``, ``yield``, ``return``) are ordinary column names.
@@ -80,6 +80,11 @@ def shown(word: str) -> str:
     return repr(word if len(word) <= 40 else word[:37] + "...")
 
 
+def brief(text: str) -> str:
+    """Return a part of the formula as it may stand in a message: as it is if it is short and printable."""
+    return text if len(text) <= 80 and text.isprintable() else shown(text)
+
+
 def tokenize(text: str) -> list[Token]:
     """Split a formula into tokens; the last one has kind ``"end"``.
 
@@ -125,11 +130,15 @@ def _token(text: str, at: int) -> tuple[Token, int]:
     raise FormulaError(_unexpected(text, at), text, at)
 
 
+def _in_name(character: str) -> bool:
+    # Python's own rule for identifiers: `\w` misses the vowel signs of Indic scripts.
+    return ("a" + character).isidentifier()
+
+
 def _name_end(text: str, at: int) -> int:
     ascii_part = _ASCII_NAME.match(text, at)
     stop = ascii_part.end() if ascii_part else at + 1
-    # Python's own rule for identifiers, letter by letter: `\w` misses the vowel signs of Indic scripts.
-    while stop < len(text) and ("a" + text[stop]).isidentifier():
+    while stop < len(text) and _in_name(text[stop]):
         stop += 1
     return stop
 
@@ -161,7 +170,7 @@ def _number(text: str, at: int) -> tuple[Token, int]:
     match = _NUMBER.match(text, at)
     assert match is not None
     stop = match.end()
-    if stop < len(text) and ("a" + text[stop]).isidentifier():
+    if stop < len(text) and _in_name(text[stop]):
         word = text[at : _name_end(text, stop)]
         raise FormulaError(f"{shown(word)} is no number. If it is a column, put it in backticks.", text, at)
     value = float(match[0])
@@ -169,7 +178,8 @@ def _number(text: str, at: int) -> tuple[Token, int]:
         raise FormulaError("This number is too large; numbers must be finite.", text, at)
     if not value.is_integer():
         return Token("number", value, at), stop
-    if match[0].isdigit() and value > _LARGEST_WHOLE:
+    # Without zeros in front: Python refuses to convert more than 4300 digits.
+    if match[0].isdigit() and int(match[0].lstrip("0") or "0") > _LARGEST_WHOLE:
         raise FormulaError("Whole numbers above 2**53 cannot be told apart; write this one as 1.5e20, say.", text, at)
     return Token("number", int(value) if value <= _LARGEST_WHOLE else value, at), stop
 
@@ -187,23 +197,21 @@ def _unexpected(text: str, at: int) -> str:
 
 
 def _dot(text: str, at: int) -> str:
-    before, after = text[at - 1 : at], text[at + 1 : at + 2]
-    if after.isdigit() and not ("a" + before).isidentifier():
-        return f"Write 0.{after} for .{after}: a number begins with a digit."
-    if not ("a" + before).isidentifier() or before == "":
-        if ("a" + after).isidentifier() and after:
-            return "A name cannot begin with a dot here. Put the whole name in backticks."
-        return "'.' does not stand for all other columns here; write the columns out."
-    start = at
-    while start > 0 and ("a" + text[start - 1]).isidentifier():
+    start, stop = at, at + 1
+    while start > 0 and _in_name(text[start - 1]):
         start -= 1
-    stop = at
-    while stop < len(text) and (text[stop] == "." or ("a" + text[stop]).isidentifier()):
+    while stop < len(text) and (text[stop] == "." or _in_name(text[stop])):
         stop += 1
-    word = text[start:stop]
-    if text[stop : stop + 1] == "(":
-        function = word.rsplit(".", 1)[-1]
-        if function in ALLOWED_FUNCTIONS:
-            return f"Functions are called by their bare name: write {function}(...)."
-        return f"{shown(word)} cannot be called. A formula calls {', '.join(ALLOWED_FUNCTIONS)} and nothing else."
-    return f"Nothing has attributes, and bare names hold no dots. Is {shown(word)} a column? Put it in backticks."
+    word, before, after = text[start:stop], text[start:at], text[at + 1 : stop]
+    if before.isdigit():
+        return "A number has one dot, between digits: write 2.0 or 2."
+    if not before and after.isdigit():
+        return "A number begins with a digit: write 0.5 for .5."
+    if word == ".":
+        return "'.' does not stand for all other columns here; write the columns out."
+    function = after.rsplit(".", 1)[-1]
+    if text[stop : stop + 1] != "(":
+        return f"Nothing has attributes, and bare names hold no dots. Is {shown(word)} a column? Put it in backticks."
+    if function in ALLOWED_FUNCTIONS:
+        return f"Functions are called by their bare name: write {function}(...)."
+    return f"{shown(word)} cannot be called. A formula calls {', '.join(ALLOWED_FUNCTIONS)} and nothing else."

@@ -26,7 +26,8 @@ class Estimate:
     estimate, std_error : float
         On the natural scale; the standard error is nan for a parameter on the boundary.
     transform : str
-        Scale on which a Wald interval is symmetric: ``identity``, ``log`` (sds), ``atanh`` (correlations).
+        Scale on which a Wald interval is symmetric: ``identity``, ``log`` (sds that are clear of 0), ``atanh``
+        (correlations).
     """
 
     term: str
@@ -39,6 +40,9 @@ class Estimate:
         """Return the Wald interval, computed on the scale of ``transform`` and mapped back."""
         width = float(ndtri(0.5 + level / 2)) * self.std_error
         with np.errstate(all="ignore"):
+            if self.transform == "log" and width >= self.estimate:
+                # Not clear of 0: on the log scale the interval would reach from nothing to nearly infinity.
+                return 0.0, self.estimate + width
             if self.transform == "log":
                 half = width / self.estimate if self.estimate > 0 else np.nan
                 return self.estimate * float(np.exp(-half)), self.estimate * float(np.exp(half))

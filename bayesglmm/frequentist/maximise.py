@@ -98,7 +98,7 @@ def maximise(objective: Objective, start: np.ndarray) -> Optimum:
 
 
 def climb(objective: Objective, start: np.ndarray, held: np.ndarray) -> np.ndarray:
-    """Return the point that quasi-Newton steps reach from ``start`` (k,), the parameters ``held`` left where they are."""
+    """Return the point that quasi-Newton steps reach from ``start`` (k,), parameters ``held`` left where they are."""
     w, _ = _quasi_newton(_Counted(objective), np.linalg.solve(objective.units, start), held)
     return objective.units @ w
 

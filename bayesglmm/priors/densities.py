@@ -43,9 +43,7 @@ def _log_gamma_half_step(a):  # type: ignore[no-untyped-def]  # compiled
         return math.lgamma(a + 0.5) - math.lgamma(a)
     # DLMF 5.11.13, in powers of 1/a; the next term is below 2e-16 from a = 20 on.
     r = 1.0 / (a * a)
-    series = -1.0 / 8.0 + r * (
-        1.0 / 192.0 + r * (-1.0 / 640.0 + r * (17.0 / 14336.0 + r * (-31.0 / 18432.0)))
-    )
+    series = -1.0 / 8.0 + r * (1.0 / 192.0 + r * (-1.0 / 640.0 + r * (17.0 / 14336.0 + r * (-31.0 / 18432.0))))
     return 0.5 * math.log(a) + series / a
 
 
@@ -69,6 +67,8 @@ def _gamma(x, alpha, beta):  # type: ignore[no-untyped-def]  # compiled
 
 @register_jitable
 def _inverse_gamma(x, alpha, beta):  # type: ignore[no-untyped-def]  # compiled
+    if x == 0.0:  # exp(-beta / x) is stronger than any power
+        return -math.inf, 0.0
     constant = alpha * math.log(beta) - math.lgamma(alpha)
     return constant - (alpha + 1.0) * math.log(x) - beta / x, (beta / x - (alpha + 1.0)) / x
 

@@ -12,14 +12,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_serializer
 from bayesglmm.errors import nearest
 from bayesglmm.priors.frozen import FrozenDict
 from bayesglmm.priors.registry import DISTRIBUTIONS, Distribution
-from bayesglmm.spec_problems import ComplaintsError, Located, located, refuse, shown
+from bayesglmm.spec_problems import ComplaintsError, Located, kind_of, located, refuse, shown
 
 __all__ = ["Prior", "as_prior"]
 
 _ON = ("sd", "variance", "precision")
 _REMEDY = (
-    'Write it as {dist = "Normal", mu = 0, sigma = 2.5} in a file, '
-    'as ("Normal", {"mu": 0, "sigma": 2.5}) in Python.'
+    'Write it as {dist = "Normal", mu = 0, sigma = 2.5} in a file, as ("Normal", {"mu": 0, "sigma": 2.5}) in Python.'
 )
 
 
@@ -49,12 +48,9 @@ class Prior(BaseModel):
     params: dict[str, float]
     on: Literal["sd", "variance", "precision"] = "sd"
 
-    def __init__(
-        self, dist: str, params: Mapping[str, float] | None = None, on: str = "sd", **values: float
-    ) -> None:
+    def __init__(self, dist: str, params: Mapping[str, float] | None = None, on: str = "sd", **values: float) -> None:
         try:
-            checked = _checked(dist, {**(params or {}), **values}, on)
-            super().__init__(**checked)
+            super().__init__(**_checked(dist, _joined(params, values), on))
         except ComplaintsError as complaints:
             refuse(complaints.items)
         except ValidationError as error:
@@ -100,10 +96,19 @@ def as_prior(given: Any) -> Prior:
     if "dist" not in words:
         raise ComplaintsError.one(f"{shown(given)} names no distribution: the key dist is missing. {_REMEDY}")
     # A nested table params = {...} is what Prior.params looks like in Python; both spellings say the same.
-    nested = words.pop("params", {})
+    nested = words.pop("params", None)
     dist, on = words.pop("dist"), words.pop("on", "sd")
-    params = {**nested, **words} if isinstance(nested, Mapping) else {"params": nested, **words}
-    return Prior(**_checked(dist, params, on))
+    return Prior(**_checked(dist, _joined(nested, words), on))
+
+
+def _joined(params: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters given as a table together with those given one by one."""
+    if not isinstance(params, Mapping | None):
+        raise ComplaintsError.one(f"{shown(params)} is given; a table of parameters is needed.", "params")
+    twice = [Located((str(name),), "is given twice; say it once.") for name in params or () if name in values]
+    if twice:
+        raise ComplaintsError(twice)
+    return {**(params or {}), **values}
 
 
 def _words(given: Any) -> dict[str, Any]:
@@ -112,14 +117,12 @@ def _words(given: Any) -> dict[str, Any]:
         return dict(given)
     if isinstance(given, tuple | list):
         if len(given) == 2 and isinstance(given[1], Mapping):
-            return {"dist": given[0], **given[1]}
-        raise ComplaintsError.one(
-            f"{shown(given)} is given; a prior is a pair of a name and parameters. {_REMEDY}"
-        )
+            return {**given[1], "dist": given[0]}
+        raise ComplaintsError.one(f"{shown(given)} is given; a prior is a pair of a name and parameters. {_REMEDY}")
     name = type(given).__name__
     if hasattr(given, "params_dict") or name in DISTRIBUTIONS:
         return {"dist": name, **_attributes(given, name)}
-    raise ComplaintsError.one(f"{shown(given)} ({name}) is given; this is no prior. {_REMEDY}")
+    raise ComplaintsError.one(f"{shown(given)} ({kind_of(given)}) is given; this is no prior. {_REMEDY}")
 
 
 def _attributes(given: Any, name: str) -> dict[str, Any]:
@@ -152,7 +155,9 @@ def _checked(dist: Any, params: Mapping[str, Any], on: Any) -> dict[str, Any]:
         else:
             wrong.append(Located((str(name),), problem))
     absent = [p for p in distribution.parameters if p not in {**values, **params}]
-    if absent:
+    unknown = [p for p in params if p not in distribution.parameters]
+    # A misspelt name is what a missing one usually is: say it once.
+    if len(absent) > len(unknown):
         words = " and ".join(absent)
         wrong.append(Located((), f"{distribution.name} needs {words} ({_signature(distribution)})."))
     if not wrong:

@@ -117,9 +117,7 @@ def resolve(given: Mapping[str, Prior], parameters: Sequence[Parameter]) -> Reso
     return Resolution(tuple(parameters), priors, keys, tuple(dict.fromkeys(problems)))
 
 
-def _most_specific(
-    parameter: Parameter, spelled: Mapping[str, str], parameters: Sequence[Parameter]
-) -> str | None:
+def _most_specific(parameter: Parameter, spelled: Mapping[str, str], parameters: Sequence[Parameter]) -> str | None:
     taken = {p.name for p in parameters if p.role == parameter.role and p is not parameter}
     return next((spelled[key] for key in parameter.keys if key in spelled and key not in taken), None)
 

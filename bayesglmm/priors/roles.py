@@ -58,9 +58,7 @@ def refusal(role: Role, prior: Prior) -> str | None:
 
 def _correlation_refusal(prior: Prior) -> str | None:
     if prior.distribution.support != "correlation":
-        return (
-            f'{prior} is given; correlations take {{dist = "LKJ", eta = 1}} (eta > 1 pulls them towards 0).'
-        )
+        return f'{prior} is given; correlations take {{dist = "LKJ", eta = 1}} (eta > 1 pulls them towards 0).'
     if prior.on != "sd":
         return f'on = "{prior.on}" is given; correlations have neither. Leave `on` out.'
     return None
