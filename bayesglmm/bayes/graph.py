@@ -5,18 +5,22 @@ from __future__ import annotations
 import importlib.util
 import time
 import warnings
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from bayesglmm.bayes.raw import STATISTICS, RawDraws
+from bayesglmm.bayes.raw import RawDraws, kept_chains, standard_statistics
 from bayesglmm.bayes.settings import SampleSettings
 from bayesglmm.design import Design
 from bayesglmm.errors import NotAvailableError, SamplingError
 from bayesglmm.naming import Names
 
 __all__ = ["sample_graph"]
+
+#: What each sampler calls the largest tree depth.
+_DEPTH_OPTION = {"pymc": "max_treedepth", "nutpie": "max_treedepth", "numpyro": "max_tree_depth"}
 
 
 def sample_graph(model: Any, design: Design, settings: SampleSettings) -> RawDraws:
@@ -27,58 +31,70 @@ def sample_graph(model: Any, design: Design, settings: SampleSettings) -> RawDra
     NotAvailableError
         The sampler needs a package that is not installed.
     SamplingError
-        PyMC could not start, or the run was interrupted before the first draw.
+        The sampler could not start, or the run was interrupted before the first draw.
     """
-    import pymc as pm
-
     if settings.sampler == "numpyro" and importlib.util.find_spec("numpyro") is None:
         raise NotAvailableError(
             'sampler="numpyro" needs numpyro, which is not installed: pip install "bayesglmm[numpyro]", or use "nutpie".'
         )
     started = time.perf_counter()
+    tree = _sample(model, settings)
+    statistics = tree["sample_stats"].to_dataset()
+    # A chain that was cut short is filled up with nan.
+    chains, kept = kept_chains(np.isfinite(statistics["energy"].values).sum(axis=1).tolist())
+    if kept < 1:
+        raise SamplingError(_INTERRUPTED)
+    of_chains = {"chain": chains, "draw": slice(0, kept)}
+    recorded = {str(k): v.values for k, v in statistics.isel(of_chains).items() if v.dims == ("chain", "draw")}
+    return RawDraws(
+        values=_values(tree["posterior"].to_dataset().isel(of_chains), design),
+        statistics=standard_statistics(recorded, settings.max_depth),
+        sampler=f"{settings.sampler} on the PyMC graph (pymc {version('pymc')})",
+        seconds=time.perf_counter() - started,
+        tune=settings.tune,
+        interrupted=len(chains) < settings.chains or kept < settings.draws,
+    )
+
+
+_INTERRUPTED = "interrupted before the first draw: nothing was kept. Start again, with a smaller tune= if time is short."
+
+
+def _sample(model: Any, settings: SampleSettings) -> xr.DataTree:
+    import pymc as pm
+
     try:
         with model, warnings.catch_warnings():
             # PyMC's own convergence warnings repeat what check() says, its future warnings are not the user's.
             warnings.simplefilter("ignore")
-            tree = pm.sample(**_arguments(settings))
+            return pm.sample(**_arguments(settings))
     except KeyboardInterrupt as stop:
-        raise SamplingError("interrupted: no draw of this sampler could be kept; sample again.") from stop
+        raise SamplingError(_INTERRUPTED) from stop
     except pm.exceptions.SamplingError as error:
         raise SamplingError(
             f"PyMC could not start: {error}. Look at the scale of the columns and at the priors."
         ) from error
-    kept = tree["sample_stats"].sizes["draw"]
-    return RawDraws(
-        values=_values(tree["posterior"].to_dataset(), design),
-        statistics=_statistics(tree["sample_stats"].to_dataset()),
-        sampler=f"{settings.sampler} on the PyMC graph (pymc {pm.__version__})",
-        seconds=time.perf_counter() - started,
-        tune=settings.tune,
-        interrupted=kept < settings.draws,
-    )
+    except ValueError as error:
+        # PyMC's words when it was interrupted in warm-up; it keeps the KeyboardInterrupt to itself.
+        if "Not enough samples" not in str(error):
+            raise
+        raise SamplingError(_INTERRUPTED) from error
 
 
 def _arguments(settings: SampleSettings) -> dict[str, Any]:
-    arguments: dict[str, Any] = {
+    return {
         "draws": settings.draws,
         "tune": settings.tune,
         "chains": settings.chains,
-        "cores": settings.cores,
+        # PyMC's own sampler runs chains in processes of their own: started afresh they import the caller's script again,
+        # forked they may hang on a lock of a thread that is not there. One chain after the other does neither.
+        "cores": 1 if settings.sampler == "pymc" else settings.cores,
         "random_seed": settings.seed,
-        "target_accept": settings.target_accept,
         "nuts_sampler": settings.sampler,
+        "nuts": {"target_accept": settings.target_accept, _DEPTH_OPTION[settings.sampler]: settings.max_depth},
         "progressbar": settings.progress,
+        "quiet": not settings.progress,
         "compute_convergence_checks": False,
     }
-    if settings.sampler == "pymc":
-        arguments["nuts"] = {"target_accept": arguments.pop("target_accept"), "max_treedepth": settings.max_depth}
-        # forkserver children would import the caller's script again; forked ones deadlock with threads around.
-        arguments["mp_ctx"] = "forkserver"
-    if settings.sampler == "nutpie":
-        arguments["nuts_sampler_kwargs"] = {"maxdepth": settings.max_depth}
-    if settings.sampler == "numpyro":
-        arguments["nuts_sampler_kwargs"] = {"nuts_kwargs": {"max_tree_depth": settings.max_depth}}
-    return arguments
 
 
 def _values(posterior: xr.Dataset, design: Design) -> dict[str, np.ndarray]:
@@ -89,11 +105,3 @@ def _values(posterior: xr.Dataset, design: Design) -> dict[str, np.ndarray]:
     if design.dispersion is not None:
         wanted.append(design.dispersion)
     return {name: np.asarray(posterior[name].values, dtype=np.float64) for name in wanted}
-
-
-def _statistics(statistics: xr.Dataset) -> dict[str, np.ndarray]:
-    found = {}
-    for name, ours in STATISTICS.items():
-        if name in statistics and statistics[name].ndim == 2:
-            found.setdefault(ours, np.asarray(statistics[name].values))
-    return found

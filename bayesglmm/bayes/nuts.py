@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bayesglmm.bayes.progress import ChainProgress
-from bayesglmm.bayes.raw import STATISTICS, RawDraws
+from bayesglmm.bayes.raw import SAMPLER_NAMES, RawDraws, kept_chains, standard_statistics
 from bayesglmm.bayes.settings import SampleSettings
 from bayesglmm.bayes.start import start_points
 from bayesglmm.density import JointDensity
@@ -56,7 +56,7 @@ def sample_density(density: JointDensity, settings: SampleSettings) -> RawDraws:
     x, statistics = _arrays(trace, settings, density.size)
     return RawDraws(
         values=named_values(density, x),
-        statistics=statistics,
+        statistics=standard_statistics(statistics, settings.max_depth),
         sampler=f"nuts on the compiled density (nutpie {nutpie.__version__})",
         seconds=time.perf_counter() - started,
         tune=settings.tune,
@@ -106,9 +106,11 @@ def _wait(running: Any, progress: ChainProgress) -> tuple[Any, bool]:
 
 
 def _reason(error: RuntimeError) -> str:
+    # nutpie appends a stack of addresses to its words.
+    words = " ".join(str(error).split("Stack backtrace")[0].split())
     return (
-        f"the sampler stopped: {error}. Most often the log density is not finite at any starting point: look at the scale "
-        "of the columns and at the priors (model prints both)."
+        f"the sampler stopped: {words.rstrip('.')}. Most often the log density is not finite at any starting point: look "
+        "at the scale of the columns and at the priors (printing the model shows both)."
     )
 
 
@@ -116,23 +118,17 @@ def _arrays(trace: Any, settings: SampleSettings, size: int) -> tuple[np.ndarray
     """Return draws (chains, draws, size) and statistics (chains, draws) after warm-up, chains cut to equal length."""
     draw_batches, stat_batches = trace.get_arrow_trace()
     starts = [int(_numbers(batch, "tuning").sum()) for batch in stat_batches]
-    kept = [batch.num_rows - start for batch, start in zip(draw_batches, starts, strict=True)]
-    n = min(kept) if len(kept) == settings.chains else 0
+    chains, n = kept_chains([b.num_rows - start for b, start in zip(draw_batches, starts, strict=True)])
     if n < 1:
         done = max((batch.num_rows for batch in draw_batches), default=0)
         raise SamplingError(
             f"interrupted during warm-up ({done} of {settings.tune} iterations in the furthest chain): no draw was kept. "
             "Start again, with a smaller tune= if time is short."
         )
-    draws = [batch.slice(start, n) for batch, start in zip(draw_batches, starts, strict=True)]
-    x = np.stack([_numbers(batch, "x").reshape(n, size) for batch in draws])
-    stats = [batch.slice(start, n) for batch, start in zip(stat_batches, starts, strict=True)]
-    statistics = {
-        ours: np.stack([_numbers(batch, name) for batch in stats])
-        for name, ours in STATISTICS.items()
-        if name in stats[0].column_names
-    }
-    return x, statistics
+    x = np.stack([_numbers(draw_batches[k].slice(starts[k], n), "x").reshape(n, size) for k in chains])
+    stats = [stat_batches[k].slice(starts[k], n) for k in chains]
+    names = [name for name in stats[0].column_names if name in SAMPLER_NAMES]
+    return x, {name: np.stack([_numbers(batch, name) for batch in stats]) for name in names}
 
 
 def _numbers(batch: Any, name: str) -> np.ndarray:

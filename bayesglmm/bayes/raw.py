@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-__all__ = ["STATISTICS", "RawDraws"]
+__all__ = ["SAMPLER_NAMES", "STATISTICS", "RawDraws", "kept_chains", "standard_statistics"]
 
-#: Names that samplers use for a statistic -> ArviZ's name of it.
-STATISTICS = {
-    "depth": "tree_depth",
-    "tree_depth": "tree_depth",
-    "maxdepth_reached": "reached_max_treedepth",
-    "reached_max_treedepth": "reached_max_treedepth",
-    "diverging": "diverging",
-    "energy": "energy",
-    "energy_error": "energy_error",
-    "logp": "lp",
-    "lp": "lp",
-    "n_steps": "n_steps",
-    "step_size": "step_size",
-    "step_size_bar": "step_size_bar",
-    "mean_tree_accept": "acceptance_rate",
-    "acceptance_rate": "acceptance_rate",
+#: Statistics that every posterior has: ArviZ's name -> (type, names that samplers use, the one preferred first).
+STATISTICS: Mapping[str, tuple[type, tuple[str, ...]]] = {
+    "tree_depth": (np.int64, ("tree_depth", "depth")),
+    "reached_max_treedepth": (np.bool_, ("reached_max_treedepth", "maxdepth_reached")),
+    "diverging": (np.bool_, ("diverging",)),
+    "energy": (np.float64, ("energy",)),
+    "lp": (np.float64, ("lp", "logp")),
+    "n_steps": (np.int64, ("n_steps",)),
+    "step_size": (np.float64, ("step_size",)),
+    "acceptance_rate": (np.float64, ("acceptance_rate", "mean_tree_accept")),
 }
+
+#: Every name under which a sampler may record one of them.
+SAMPLER_NAMES = frozenset(alias for _, aliases in STATISTICS.values() for alias in aliases)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,3 +55,43 @@ class RawDraws:
     tune: int
     interrupted: bool = False
     notes: tuple[str, ...] = field(default=())
+
+
+def standard_statistics(found: Mapping[str, Any], max_depth: int) -> dict[str, np.ndarray]:
+    """Return a sampler's statistics, each (chains, draws), under ArviZ's names and with one type each.
+
+    Parameters
+    ----------
+    found : mapping of str to array
+        What the sampler recorded, under the names that it uses.
+    max_depth : int
+        Largest tree depth allowed; a sampler that does not say whether it was reached is judged by this.
+    """
+    statistics = {}
+    for name, (kind, aliases) in STATISTICS.items():
+        for alias in aliases:
+            if alias in found:
+                statistics[name] = np.asarray(found[alias]).astype(kind)
+                break
+    if "reached_max_treedepth" not in statistics and "tree_depth" in statistics:
+        statistics["reached_max_treedepth"] = statistics["tree_depth"] >= max_depth
+    return statistics
+
+
+def kept_chains(lengths: Sequence[int]) -> tuple[list[int], int]:
+    """Choose what an interrupted run keeps: chains cut to one length, as many draws in all as possible.
+
+    Parameters
+    ----------
+    lengths : sequence of int
+        Draws after warm-up of each chain.
+
+    Returns
+    -------
+    list of int
+        Positions of the chains to keep, in order.
+    int
+        Draws to keep of each; 0 if there is no draw.
+    """
+    length = max(set(lengths), key=lambda n: (n * sum(other >= n for other in lengths), n), default=0)
+    return [k for k, n in enumerate(lengths) if n >= length > 0], length

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from bayesglmm.errors import Problem, SpecificationError, nearest
 
-__all__ = ["SAMPLERS", "SampleSettings"]
+__all__ = ["SAMPLERS", "SampleSettings", "fresh_seed", "seed_problems"]
 
 #: Samplers by the name that ``sample(sampler=...)`` takes.
 SAMPLERS = {
@@ -29,7 +32,8 @@ class SampleSettings:
     Attributes
     ----------
     draws, tune, chains, cores : int
-        Draws kept and warm-up iterations of each chain; chains; chains that run at a time.
+        Draws kept and warm-up iterations of each chain; chains; chains that run at a time (PyMC's own sampler runs them
+        one after another).
     seed : int
         Seed of every random choice of the run.
     target_accept : float
@@ -73,35 +77,62 @@ class SampleSettings:
         SpecificationError
             Every setting that is out of range, with what is allowed.
         """
-        problems = []
-        counts = {"draws": draws, "chains": chains, "tune": 1 if tune is None else tune, "cores": cores or 1}
-        for name, value in counts.items():
-            if not _whole(value) or value < 1:
-                problems.append(Problem(name, f"{value!r} is not a whole number of at least 1; give one."))
-        if not _whole(max_depth) or not 1 <= max_depth <= 20:
-            problems.append(Problem("max_depth", f"{max_depth!r} is outside 1 to 20; 10 is the usual choice."))
-        if seed is not None and (not _whole(seed) or not 0 <= seed < 2**63):
-            problems.append(Problem("seed", f"{seed!r} is not a whole number from 0 to 2**63 - 1; give one or leave it out."))
-        if not isinstance(target_accept, (int, float)) or not 0.5 <= target_accept < 1.0:
-            problems.append(Problem("target_accept", f"{target_accept!r} is outside 0.5 to 1; 0.8 is the usual choice."))
-        if sampler not in SAMPLERS:
-            allowed = ", ".join(SAMPLERS)
-            problems.append(Problem("sampler", f"{sampler!r} is not one of {allowed}.{nearest(str(sampler), SAMPLERS)}"))
+        counts = {"draws": draws, "chains": chains, "tune": tune, "cores": cores}
+        given = {"max_depth": max_depth, "seed": seed, "target_accept": target_accept, "progress": progress}
+        problems = [*_count_problems(counts), *_other_problems(**given), *_sampler_problems(sampler)]
         if problems:
             raise SpecificationError(problems)
         available = os.cpu_count() or 1
         return cls(
-            draws=draws,
-            tune=_WARM_UP[sampler] if tune is None else tune,
-            chains=chains,
-            cores=min(chains, cores or available),
-            seed=secrets.randbelow(2**31) if seed is None else seed,
+            draws=int(draws),
+            tune=_WARM_UP[sampler] if tune is None else int(tune),
+            chains=int(chains),
+            cores=min(int(chains), available if cores is None else int(cores)),
+            seed=fresh_seed() if seed is None else int(seed),
             target_accept=float(target_accept),
-            max_depth=max_depth,
+            max_depth=int(max_depth),
             sampler=sampler,
             progress=progress,
         )
 
 
+def fresh_seed() -> int:
+    """Return a seed that nobody chose."""
+    return secrets.randbelow(2**31)
+
+
+def seed_problems(seed: Any) -> Iterator[Problem]:
+    """Yield what is wrong with a seed."""
+    if not _whole(seed) or not 0 <= seed < 2**63:
+        yield Problem("seed", f"{seed!r} is not a whole number from 0 to 2**63 - 1; give one or leave it out.")
+
+
+def _count_problems(counts: dict[str, Any]) -> Iterator[Problem]:
+    for name, value in counts.items():
+        left_out = value is None and name in ("tune", "cores")
+        if not left_out and (not _whole(value) or value < 1):
+            yield Problem(name, f"{value!r} is not a whole number of at least 1; give one.")
+
+
+def _other_problems(max_depth: Any, seed: Any, target_accept: Any, progress: Any) -> Iterator[Problem]:
+    if not _whole(max_depth) or not 1 <= max_depth <= 20:
+        yield Problem("max_depth", f"{max_depth!r} is not a whole number from 1 to 20; 10 is the usual choice.")
+    if seed is not None:
+        yield from seed_problems(seed)
+    number = isinstance(target_accept, numbers.Real) and not isinstance(target_accept, bool)
+    if not number or not 0.5 <= target_accept < 1.0:
+        yield Problem(
+            "target_accept", f"{target_accept!r} is not a number from 0.5 to below 1; 0.8 is the usual choice."
+        )
+    if not isinstance(progress, bool):
+        yield Problem("progress", f"{progress!r} is neither True nor False; give one of them.")
+
+
+def _sampler_problems(sampler: Any) -> Iterator[Problem]:
+    if not isinstance(sampler, str) or sampler not in SAMPLERS:
+        hint = nearest(sampler, SAMPLERS) if isinstance(sampler, str) else ""
+        yield Problem("sampler", f"{sampler!r} is not one of {', '.join(SAMPLERS)}.{hint}")
+
+
 def _whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from bayesglmm.compiled import compiled
+from bayesglmm.compiled import jitable
 from bayesglmm.covariance.diagonal import DIAGONAL_CODE
 from bayesglmm.covariance.unstructured import UNSTRUCTURED_CODE, lkj_adjoint, lkj_factor
 
 __all__ = ["correlation_adjoint", "correlation_factor"]
 
 
-@compiled
+@jitable
 def correlation_factor(code, x, eta, L):  # type: ignore[no-untyped-def]  # compiled
     """Fill L (q, q) from the coordinates x; return the prior's log density up to its constant."""
     if code == UNSTRUCTURED_CODE:
@@ -21,7 +21,7 @@ def correlation_factor(code, x, eta, L):  # type: ignore[no-untyped-def]  # comp
     raise ValueError("unknown covariance structure code")
 
 
-@compiled
+@jitable
 def correlation_adjoint(code, x, eta, L, gL, gx):  # type: ignore[no-untyped-def]  # compiled
     """Write into gx the gradient in x, given the gradient gL (q, q) in L; the prior's own gradient is included."""
     if code == UNSTRUCTURED_CODE:

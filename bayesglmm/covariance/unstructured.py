@@ -12,8 +12,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from numba.extending import register_jitable
-
+from bayesglmm.compiled import jitable
 from bayesglmm.covariance.record import Structure
 from bayesglmm.covariance.theta import LOWER_TRIANGLE
 
@@ -22,7 +21,7 @@ __all__ = ["UNSTRUCTURED", "UNSTRUCTURED_CODE", "lkj_adjoint", "lkj_factor"]
 UNSTRUCTURED_CODE = 1
 
 
-@register_jitable
+@jitable
 def lkj_factor(x, eta, L):  # type: ignore[no-untyped-def]  # compiled
     """Fill L (q, q) from x (q(q-1)/2,); return the log density of x up to the normalising constant."""
     q = L.shape[0]
@@ -43,7 +42,7 @@ def lkj_factor(x, eta, L):  # type: ignore[no-untyped-def]  # compiled
     return value
 
 
-@register_jitable
+@jitable
 def lkj_adjoint(x, eta, L, gL, gx):  # type: ignore[no-untyped-def]  # compiled
     """Write into gx the gradient in x of the log density plus that of a function whose gradient in L is gL."""
     q = L.shape[0]

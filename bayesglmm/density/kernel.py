@@ -13,9 +13,8 @@ from typing import Any
 
 import numba as nb
 import numpy as np
-from numba.extending import register_jitable
 
-from bayesglmm.compiled import compiled, source_stamp
+from bayesglmm.compiled import compiled, jitable, source_stamp
 from bayesglmm.covariance.correlation import correlation_adjoint, correlation_factor
 from bayesglmm.density.layout import COR, HAS_INTERCEPT, LEVELS, SD, SLOPE, STRUCTURE, Q, Z
 from bayesglmm.priors import evaluate_scalar
@@ -29,7 +28,7 @@ _SIGNATURE = nb.float64(
 )
 
 
-@compiled
+@jitable
 def natural_scalars(x, table, center, values, slopes, grad):  # type: ignore[no-untyped-def]  # compiled
     """Fill natural values (raw intercept included) and their derivatives in x; write the priors' gradient into grad.
 
@@ -45,7 +44,7 @@ def natural_scalars(x, table, center, values, slopes, grad):  # type: ignore[no-
     return total
 
 
-@compiled
+@jitable
 def group_factor(term, x, values, eta_lkj, L, Lambda):  # type: ignore[no-untyped-def]  # compiled
     """Fill L and Lambda = diag(sd) L (q, q) of one group term; return the log prior of its correlations."""
     q = term[Q]
@@ -56,7 +55,7 @@ def group_factor(term, x, values, eta_lkj, L, Lambda):  # type: ignore[no-untype
     return log_prior
 
 
-@compiled
+@jitable
 def spread_effects(term, z, Lambda, u):  # type: ignore[no-untyped-def]  # compiled
     """Fill u_j = Lambda z_j for every level j; z and u are flat (J q,)."""
     q = term[Q]
@@ -68,7 +67,7 @@ def spread_effects(term, z, Lambda, u):  # type: ignore[no-untyped-def]  # compi
             u[j * q + i] = value
 
 
-@compiled
+@jitable
 def add_group_effects(term, codes, slopes, u, eta):  # type: ignore[no-untyped-def]  # compiled
     """Add Z u of one group term to eta."""
     q = term[Q]
@@ -82,7 +81,7 @@ def add_group_effects(term, codes, slopes, u, eta):  # type: ignore[no-untyped-d
             eta[i] += column[i] * u[codes[i] * q + k]
 
 
-@compiled
+@jitable
 def _collect_scores(term, codes, slopes, score, gu):  # type: ignore[no-untyped-def]  # compiled
     """Fill gu = Z' score of one group term."""
     q = term[Q]
@@ -97,7 +96,7 @@ def _collect_scores(term, codes, slopes, score, gu):  # type: ignore[no-untyped-
             gu[codes[i] * q + k] += column[i] * score[i]
 
 
-@compiled
+@jitable
 def _pull_back(term, x, values, eta_lkj, L, Lambda, gu, grad):  # type: ignore[no-untyped-def]  # compiled
     """Turn gu = d/du of one group term into the gradient in z (prior included), sd (natural) and correlations."""
     q = term[Q]
@@ -120,7 +119,7 @@ def _pull_back(term, x, values, eta_lkj, L, Lambda, gu, grad):  # type: ignore[n
     return g_sd
 
 
-@compiled
+@jitable
 def _common_part(X, beta, eta):  # type: ignore[no-untyped-def]  # compiled
     for i in range(X.shape[0]):
         value = 0.0
@@ -129,7 +128,7 @@ def _common_part(X, beta, eta):  # type: ignore[no-untyped-def]  # compiled
         eta[i] += value
 
 
-@compiled
+@jitable
 def _common_scores(X, score, center, slopes, grad):  # type: ignore[no-untyped-def]  # compiled
     """Add the gradient in the coefficients' coordinates: X' score, through the centring and the transforms."""
     p = X.shape[1]
@@ -141,7 +140,7 @@ def _common_scores(X, score, center, slopes, grad):  # type: ignore[no-untyped-d
         grad[k] += (g[k] - center[k] * g[0]) * slopes[k]
 
 
-@register_jitable(error_model="numpy")
+@jitable
 def joint(row, x, rows, X, center, slopes, codes, terms, table, lkj, work, u, gu, grad):  # type: ignore[no-untyped-def]
     """Fill grad and return the log density of x, but for the constants that depend on data alone.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesglmm.compiled import compiled
+from bayesglmm.compiled import compiled, source_stamp
 from bayesglmm.density.kernel import group_factor, natural_scalars, spread_effects
 from bayesglmm.density.layout import Q
 
@@ -42,36 +44,45 @@ class Natural:
     dispersion: np.ndarray | None
 
 
-@compiled
-def _scalar_draws(x, table, center, out):  # type: ignore[no-untyped-def]  # compiled
-    n = table.shape[0]
-    derivatives, grad = np.empty(n), np.empty(n)
-    for draw in range(x.shape[0]):
-        natural_scalars(x[draw], table, center, out[draw], derivatives, grad)
+@functools.cache
+def _kernels() -> tuple[Callable[..., None], Callable[..., None]]:
+    """Return the loops over draws; they close over the stamp of the sources they are made of (see compiled.py)."""
+    stamp = source_stamp()
 
+    @compiled
+    def scalar_draws(x, table, center, out):  # type: ignore[no-untyped-def]
+        stamp  # noqa: B018
+        n = table.shape[0]
+        derivatives, grad = np.empty(n), np.empty(n)
+        for draw in range(x.shape[0]):
+            natural_scalars(x[draw], table, center, out[draw], derivatives, grad)
 
-@compiled
-def _effect_draws(x, values, term, start, L_draws, u):  # type: ignore[no-untyped-def]  # compiled
-    q = term[Q]
-    Lambda = np.zeros((q, q))
-    for draw in range(x.shape[0]):
-        group_factor(term, x[draw], values[draw], 1.0, L_draws[draw], Lambda)
-        spread_effects(term, x[draw, start:], Lambda, u[draw])
+    @compiled
+    def effect_draws(x, values, term, start, L_draws, u):  # type: ignore[no-untyped-def]
+        stamp  # noqa: B018
+        q = term[Q]
+        Lambda = np.zeros((q, q))
+        for draw in range(x.shape[0]):
+            group_factor(term, x[draw], values[draw], 1.0, L_draws[draw], Lambda)
+            spread_effects(term, x[draw, start:], Lambda, u[draw])
+
+    return scalar_draws, effect_draws
 
 
 def natural_draws(density: JointDensity, x: np.ndarray) -> Natural:
     """Map draws ``x`` (..., size) to the natural scale."""
     layout, parameters = density.layout, density.parameters
+    scalar_draws, effect_draws = _kernels()
     lead = x.shape[:-1]
     flat = np.ascontiguousarray(x.reshape(-1, layout.size), dtype=np.float64)
     values = np.empty((len(flat), layout.n_scalars))
-    _scalar_draws(flat, parameters.table, parameters.center, values)
+    scalar_draws(flat, parameters.table, parameters.center, values)
     sd, cor, u = [], [], []
     for t, group in enumerate(density.design.groups):
         q = group.n_effects
         L = np.zeros((len(flat), q, q))
         effects = np.empty((len(flat), group.size))
-        _effect_draws(flat, values, layout.terms[t], layout.z(t).start, L, effects)
+        effect_draws(flat, values, layout.terms[t], layout.z(t).start, L, effects)
         sd.append(values[:, layout.sds(t)].reshape(*lead, q))
         cor.append((L @ L.transpose(0, 2, 1)).reshape(*lead, q, q))
         u.append(effects.reshape(*lead, group.n_levels, q))

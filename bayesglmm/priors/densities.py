@@ -59,6 +59,8 @@ def _student_t(x, nu, mu, sigma):  # type: ignore[no-untyped-def]  # compiled
 
 @register_jitable
 def _gamma(x, alpha, beta):  # type: ignore[no-untyped-def]  # compiled
+    if x == math.inf:  # not inf - inf
+        return -math.inf, 0.0
     constant = alpha * math.log(beta) - math.lgamma(alpha)
     if alpha == 1.0:  # 0 * log(0) is 0 here
         return constant - beta * x, -beta

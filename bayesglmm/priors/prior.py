@@ -7,12 +7,12 @@ import numbers
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_serializer
+from pydantic import BaseModel, ConfigDict, model_serializer
 
 from bayesglmm.errors import nearest
 from bayesglmm.priors.frozen import FrozenDict
 from bayesglmm.priors.registry import DISTRIBUTIONS, Distribution
-from bayesglmm.spec_problems import ComplaintsError, Located, kind_of, located, refuse, shown
+from bayesglmm.spec_problems import ComplaintsError, Located, kind_of, refuse, shown
 
 __all__ = ["Prior", "as_prior"]
 
@@ -53,8 +53,6 @@ class Prior(BaseModel):
             super().__init__(**_checked(dist, _joined(params, values), on))
         except ComplaintsError as complaints:
             refuse(complaints.items)
-        except ValidationError as error:
-            refuse(located(error, Prior))
         object.__setattr__(self, "params", FrozenDict(self.params))
 
     @property
@@ -117,7 +115,8 @@ def _words(given: Any) -> dict[str, Any]:
         return dict(given)
     if isinstance(given, tuple | list):
         if len(given) == 2 and isinstance(given[1], Mapping):
-            return {**given[1], "dist": given[0]}
+            params = {name: value for name, value in given[1].items() if name != "on"}
+            return {"dist": given[0], "params": params, "on": given[1].get("on", "sd")}
         raise ComplaintsError.one(f"{shown(given)} is given; a prior is a pair of a name and parameters. {_REMEDY}")
     name = type(given).__name__
     if hasattr(given, "params_dict") or name in DISTRIBUTIONS:

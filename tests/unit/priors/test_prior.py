@@ -146,6 +146,18 @@ def test_a_number_beyond_all_floats_is_not_finite():
         Prior("Normal", sigma=10**400)
 
 
+def test_parameters_come_as_a_table_or_as_keywords_but_once():
+    assert Prior("Normal", {"mu": 0}, sigma=2.5) == NORMAL
+    with pytest.raises(SpecificationError, match="sigma: is given twice; say it once"):
+        Prior("Normal", {"sigma": 1}, sigma=2)
+    with pytest.raises(SpecificationError, match="a table of parameters is needed"):
+        Prior("Normal", 3)
+
+
+def test_the_pair_may_say_on():
+    assert as_prior(("HalfNormal", {"sigma": 1, "on": "variance"})).on == "variance"
+
+
 def test_everything_wrong_with_a_prior_is_said_at_once():
     with pytest.raises(SpecificationError) as caught:
         Prior("StudentT", mu="x", sigm=2.0, on="varance")
@@ -161,7 +173,15 @@ def test_everything_wrong_with_a_prior_is_said_at_once():
         (2.5, "this is no prior. Write it as"),
         ({"mu": 0, "sigma": 1}, "the key dist is missing. Write it as"),
         (("Normal", 0, 1), "a prior is a pair of a name and parameters"),
-        ({"dist": "Normal", "params": 3}, "Normal has no parameter 'params'"),
+        ({"dist": "Normal", "params": 3}, "3 is given; a table of parameters is needed"),
+        ({"dist": "Normal", "params": {"sigma": 1}, "sigma": 2}, "is given twice; say it once"),
+        (("Normal", {"dist": "Cauchy", "sigma": 1}), "Normal has no parameter 'dist'"),
+        ((["Normal"], {"sigma": 1}), "['Normal'] is not a registered distribution"),
+        (("Normal",), "a prior is a pair of a name and parameters"),
+        (None, "this is no prior. Write it as"),
+        (np.ones(2), "this is no prior. Write it as"),
+        ({}, "the key dist is missing"),
+        ({3: 4, "dist": "Normal", "sigma": 1}, "Normal has no parameter 3"),
         (Truncated(), "'Truncated' is not a registered distribution"),
         (Normal(None, None), "Normal needs sigma"),
     ],

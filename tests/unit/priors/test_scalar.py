@@ -97,3 +97,41 @@ def test_far_out_nothing_is_nan(name, on, x):
     assert density < math.inf
     assert math.isfinite(derivative)
     assert math.isfinite(slope)
+
+
+def exact_density(name, parameters, x, on):
+    """Log prior + log Jacobian at x, in mpmath, from the density on the distribution's own scale."""
+    import mpmath as mp
+
+    a, b = ([mp.mpf(p) for p in parameters] + [None, None])[:2]
+    r = mp.exp(x) if name != "Uniform" else a + (b - a) / (1 + mp.exp(-x))
+    log_prior = {
+        "HalfNormal": lambda: mp.log(2) - r**2 / (2 * a**2) - mp.log(a) - mp.log(2 * mp.pi) / 2,
+        "Gamma": lambda: a * mp.log(b) - mp.loggamma(a) + (a - 1) * mp.log(r) - b * r,
+        "InverseGamma": lambda: a * mp.log(b) - mp.loggamma(a) - (a + 1) * mp.log(r) - b / r,
+        "Uniform": lambda: -mp.log(b - a),
+    }[name]()
+    log_slope = x if name != "Uniform" else mp.log(r - a) + mp.log(b - r) - mp.log(b - a)
+    return r ** {"sd": 1, "variance": mp.mpf(1) / 2, "precision": -mp.mpf(1) / 2}[on], log_prior + log_slope
+
+
+@pytest.mark.parametrize("on", ["sd", "variance", "precision"])
+@pytest.mark.parametrize("name", ["HalfNormal", "Gamma", "InverseGamma", "Uniform"])
+@pytest.mark.parametrize("x", [-300.0, -40.0, -3.0, 0.0, 2.0, 6.0])
+def test_value_and_density_to_fifty_digits(name, on, x):
+    mp = pytest.importorskip("mpmath")
+    prior = Prior(name, **EXAMPLES[name], on=on)
+    value, slope, density, derivative = evaluate_scalar(x, scalar_prior(prior, "scale").row())
+    with mp.workdps(400):
+
+        def exact(part, t):
+            return exact_density(name, prior.params.values(), t, on)[part]
+
+        expected = [exact(0, mp.mpf(x)), mp.diff(lambda t: exact(0, t), x, h=mp.mpf("1e-60"))]
+        expected += [exact(1, mp.mpf(x)), mp.diff(lambda t: exact(1, t), x, h=mp.mpf("1e-60"))]
+    if density == -math.inf:  # exp(300) in an exponent: nothing is left, exactly
+        assert (slope, derivative) == (0.0, 0.0)
+        assert expected[2] < -1e100
+        return
+    for found, wanted in zip((value, slope, density, derivative), expected, strict=True):
+        assert abs(found - wanted) <= 1e-12 * abs(wanted) + mp.mpf("1e-300") * (wanted == 0), (found, wanted)
