@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bayesglmm.bayes.posterior import Posterior
     from bayesglmm.bayes.store import load_posterior
-    from bayesglmm.compare import compare
+    from bayesglmm.comparison import compare
     from bayesglmm.datasets import list_datasets, load_dataset
     from bayesglmm.errors import (
         BayesGLMMError,
@@ -38,7 +38,7 @@ _HOMES = {
     "ModelSpec": "spec",
     "Posterior": "bayes.posterior",
     "Prior": "priors.prior",
-    "compare": "compare",
+    "compare": "comparison",
     "list_datasets": "datasets",
     "load_dataset": "datasets",
     "load_posterior": "bayes.store",

@@ -22,7 +22,10 @@ from bayesglmm.errors import DataError, Problem
 from bayesglmm.formula import columns, common_text, component_names, expression_text
 from bayesglmm.formula.tree import Common, Name, Node, Number
 
-__all__ = ["Coding", "evaluate", "learn_coding"]
+__all__ = ["INTERCEPT", "Coding", "evaluate", "learn_coding"]
+
+#: Name of the column of ones.
+INTERCEPT = "Intercept"
 
 _FUNCTIONS = {"log": np.log, "log1p": np.log1p, "exp": np.exp, "sqrt": np.sqrt, "abs": np.abs}
 
@@ -57,8 +60,8 @@ class Coding:
         DataError
             A categorical column holds a value that was not learned.
         """
-        if not self.names:
-            return np.empty((len(data), 0))
+        if self._learned is None:
+            return np.ones((len(data), len(self.names)))  # nothing, or an intercept alone
         try:
             matrix = self._learned.evaluate_new_data(_renamed(data, self.columns)).design_matrix
             return np.ascontiguousarray(matrix, dtype=np.float64).reshape(len(data), -1)
@@ -83,8 +86,7 @@ def _renamed(data: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
         if isinstance(column.dtype, pd.CategoricalDtype):
             column = column.cat.remove_unused_categories()
         renamed[place] = column
-    # A data frame without columns has no rows for formulae: an intercept alone needs one.
-    return pd.DataFrame(renamed if renamed else {"colzq": np.zeros(len(data))}, index=data.index)
+    return pd.DataFrame(renamed, index=data.index)
 
 
 def learn_coding(common: Common, data: pd.DataFrame) -> tuple[Coding, np.ndarray]:
@@ -104,26 +106,27 @@ def learn_coding(common: Common, data: pd.DataFrame) -> tuple[Coding, np.ndarray
     ndarray, shape (n, p)
         The design matrix, C order.
     """
-    if common.terms is None and not common.intercept:
-        return Coding((), (), (), (), None), np.empty((len(data), 0))
-    used = columns(common.terms) if common.terms is not None else ()
+    if common.terms is None:
+        names = (INTERCEPT,) if common.intercept else ()
+        return Coding(names, (), names, tuple(False for _ in names), None), np.ones((len(data), len(names)))
+    used = columns(common.terms)
     place_of = {name: place for place, name in _places(used).items()}
     text = common_text(common, place_of.__getitem__)
     # A column alone is called as it is; anything else as the formula writes it.
     written = {**component_names(common, place_of.__getitem__), **_places(used)}
     learned = _design_matrices(text, _renamed(data, used)).common
-    names: list[str] = []
+    labelled: list[str] = []
     terms: list[str] = []
     categorical: list[bool] = []
     for term in learned.terms.values():
         name, labels = _labels(term, written)
-        names += labels
+        labelled += labels
         terms += [name] * len(labels)
         indicators = term.kind == "categoric" or (term.kind == "interaction" and _is_binary(term.data))
         categorical += [indicators] * len(labels)
     matrix = np.ascontiguousarray(learned.design_matrix, dtype=np.float64).reshape(len(data), -1)
     _forget_rows(learned)
-    return Coding(tuple(names), used, tuple(terms), tuple(categorical), learned), matrix
+    return Coding(tuple(labelled), used, tuple(terms), tuple(categorical), learned), matrix
 
 
 def _labels(term: Any, written: Mapping[str, str]) -> tuple[str, list[str]]:

@@ -7,14 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from bayesglmm.coding import Coding, learn_coding
+from bayesglmm.coding import INTERCEPT, Coding, learn_coding
 from bayesglmm.covariance import Structure, structure_for
 from bayesglmm.errors import DataError, Problem
 from bayesglmm.formula.tree import GroupTerm
 
 __all__ = ["INTERCEPT", "Factor", "GroupEffects", "group_effects", "learn_factor"]
-
-INTERCEPT = "Intercept"
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +190,8 @@ def group_effects(terms: tuple[GroupTerm, ...], data: pd.DataFrame) -> tuple[Gro
         coding, matrix = learn_coding(term.effects, data)
         names = coding.names
         has_intercept = bool(names) and names[0] == INTERCEPT
-        slopes = np.ascontiguousarray(matrix[:, 1:].T if has_intercept else matrix.T)
+        # A copy, also where there is nothing to copy: a view would keep the column of ones alive.
+        slopes = np.array(matrix[:, 1:].T if has_intercept else matrix.T, order="C")
         earlier = [e for e in coded if e.factor.columns == factor.columns]
         twice = sorted({n for e in earlier for n in e.effects} & set(names))
         name = ":".join(factor.columns)

@@ -17,7 +17,7 @@ __all__ = ["with_settings"]
 
 #: One part of a key: quoted, or anything up to the next dot: a shell takes quotes away, and "sd(female)" arrives bare.
 _STEP = r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|[^\s.="'][^.="']*)"""
-_SETTING = re.compile(rf"\s*({_STEP}(?:\.{_STEP})*)=(.*)", re.DOTALL)
+_SETTING = re.compile(rf"\s*({_STEP}(?:\s*\.\s*{_STEP})*)\s*=(.*)", re.DOTALL)
 #: Keys of which a file has one: giving the other by hand means to replace it.
 _INSTEAD = {("data", "dataset"): "path", ("data", "path"): "dataset"}
 
@@ -76,9 +76,9 @@ def _value(text: str) -> Any:
     try:
         read = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):
-        return text
+        return text.strip()
     # A line break in the text could begin another key.
-    return read["value"] if len(read) == 1 else text
+    return read["value"] if len(read) == 1 else text.strip()
 
 
 def _put(table: Mapping[str, Any], path: tuple[str, ...], value: Any, above: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def partings(results: Sequence[Any], frames: Sequence[pd.DataFrame]) -> Iterator
                 "are larger in size wherever the link is not the identity."
             )
             continue
-        both = posterior.merge(frame, on=["term", "name"], suffixes=("", "_fit"))
+        both = posterior.merge(frame, on=["term", "name"], suffixes=("", "_fit")).dropna(subset=["estimate_fit"])
         yield from _spreads(result, both[both["term"] == "sd"])
         yield from _coefficients(result, both[both["term"] == "fixed"])
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bayesglmm.compare import Comparison, compare
+from bayesglmm.comparison import Comparison, compare
 from bayesglmm.describe import describe
 from bayesglmm.errors import DataWarning
 from bayesglmm.model import GLMM

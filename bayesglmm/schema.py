@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Sequence
 
 import pandas as pd
 
-__all__ = ["TERMS", "TIDY_COLUMNS", "TIDY_DIAGNOSTICS", "tidy_frame"]
+from bayesglmm.errors import SpecificationError
+
+__all__ = ["TERMS", "TIDY_COLUMNS", "TIDY_DIAGNOSTICS", "tail_probabilities", "tidy_frame"]
 
 #: Kinds of parameters, in the order in which tables list them.
 TERMS = ("fixed", "sd", "cor", "family", "group")
@@ -16,6 +19,19 @@ TIDY_COLUMNS = ("term", "name", "estimate", "std_error", "lower", "upper", "leve
 
 #: Further columns of a posterior's ``tidy()``.
 TIDY_DIAGNOSTICS = ("r_hat", "ess_bulk", "ess_tail", "mcse_mean")
+
+
+def tail_probabilities(level: float) -> tuple[float, float]:
+    """Return the probabilities at the ends of an equal-tailed interval; 0.95 gives 0.025 and 0.975.
+
+    Raises
+    ------
+    SpecificationError
+        The level is no number between 0 and 1.
+    """
+    if isinstance(level, bool) or not isinstance(level, numbers.Real) or not 0.0 < level < 1.0:
+        raise SpecificationError(f"level={level!r} is not a number between 0 and 1; a 95% interval is level=0.95.")
+    return (1.0 - float(level)) / 2.0, (1.0 + float(level)) / 2.0
 
 
 def tidy_frame(
@@ -30,7 +46,8 @@ def tidy_frame(
     method: str,
     estimand: str,
 ) -> pd.DataFrame:
-    """Return a data frame with the columns of `TIDY_COLUMNS`, one row a parameter."""
+    """Return a data frame with the columns of `TIDY_COLUMNS`, one row a parameter; refuse a level outside 0 to 1."""
+    tail_probabilities(level)
     columns = (terms, names, estimates, std_errors, lower, upper)
     frame = pd.DataFrame(dict(zip(TIDY_COLUMNS[:6], map(list, columns), strict=True)))
     frame["level"] = level

@@ -47,6 +47,7 @@ _KINDS: tuple[tuple[type, str], ...] = (
     (tuple, "a list"),
     (datetime.date, "a date"),
     (datetime.time, "a time"),
+    (type(None), "nothing"),
 )
 _NEEDED = {
     "string_type": "text in quotes",

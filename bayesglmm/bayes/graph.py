@@ -35,7 +35,8 @@ def sample_graph(model: Any, design: Design, settings: SampleSettings) -> RawDra
     """
     if settings.sampler == "numpyro" and importlib.util.find_spec("numpyro") is None:
         raise NotAvailableError(
-            'sampler="numpyro" needs numpyro, which is not installed: pip install "bayesglmm[numpyro]", or use "nutpie".'
+            'sampler="numpyro" needs numpyro, which is not installed: pip install "bayesglmm[numpyro]", or use '
+            'sampler="nutpie".'
         )
     started = time.perf_counter()
     tree = _sample(model, settings)
@@ -56,7 +57,9 @@ def sample_graph(model: Any, design: Design, settings: SampleSettings) -> RawDra
     )
 
 
-_INTERRUPTED = "interrupted before the first draw: nothing was kept. Start again, with a smaller tune= if time is short."
+_INTERRUPTED = (
+    "interrupted before the first draw: nothing was kept. Start again, with a smaller tune= if time is short."
+)
 
 
 def _sample(model: Any, settings: SampleSettings) -> xr.DataTree:
@@ -85,8 +88,8 @@ def _arguments(settings: SampleSettings) -> dict[str, Any]:
         "draws": settings.draws,
         "tune": settings.tune,
         "chains": settings.chains,
-        # PyMC's own sampler runs chains in processes of their own: started afresh they import the caller's script again,
-        # forked they may hang on a lock of a thread that is not there. One chain after the other does neither.
+        # PyMC's own sampler runs chains in processes of their own: started afresh they import the caller's script
+        # again, forked they may hang on a lock of a thread that is not there. One chain after another does neither.
         "cores": 1 if settings.sampler == "pymc" else settings.cores,
         "random_seed": settings.seed,
         "nuts_sampler": settings.sampler,

@@ -1,4 +1,4 @@
-"""Every scalar of a posterior under the name that people read: cross[RR], sd(subject, days), cor(subject, Intercept, days)."""
+"""Every scalar of a posterior under the name that people read: cross[RR], sd(subject, days), sigma, female[12]."""
 
 from __future__ import annotations
 

@@ -109,8 +109,8 @@ def _reason(error: RuntimeError) -> str:
     # nutpie appends a stack of addresses to its words.
     words = " ".join(str(error).split("Stack backtrace")[0].split())
     return (
-        f"the sampler stopped: {words.rstrip('.')}. Most often the log density is not finite at any starting point: look "
-        "at the scale of the columns and at the priors (printing the model shows both)."
+        f"the sampler stopped: {words.rstrip('.')}. Most often the log density is not finite at any starting point: "
+        "look at the scale of the columns and at the priors (printing the model shows both)."
     )
 
 
@@ -122,8 +122,8 @@ def _arrays(trace: Any, settings: SampleSettings, size: int) -> tuple[np.ndarray
     if n < 1:
         done = max((batch.num_rows for batch in draw_batches), default=0)
         raise SamplingError(
-            f"interrupted during warm-up ({done} of {settings.tune} iterations in the furthest chain): no draw was kept. "
-            "Start again, with a smaller tune= if time is short."
+            f"interrupted during warm-up ({done} of {settings.tune} iterations in the furthest chain): no draw was "
+            "kept. Start again, with a smaller tune= if time is short."
         )
     x = np.stack([_numbers(draw_batches[k].slice(starts[k], n), "x").reshape(n, size) for k in chains])
     stats = [stat_batches[k].slice(starts[k], n) for k in chains]

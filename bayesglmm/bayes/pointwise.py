@@ -1,8 +1,8 @@
-"""Log-likelihood of every row and log prior of every parameter, draw by draw: what cross-validation and sensitivity need."""
+"""Log-likelihood of every row and log prior of every parameter: what cross-validation and sensitivity need."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import xarray as xr
@@ -26,7 +26,7 @@ def log_likelihood_group(posterior: Posterior, memory: float) -> xr.Dataset:
     record = posterior.record
     chains, draws, n = check_memory(posterior, memory, "the log-likelihood")
     data = posterior.tree["constant_data"].to_dataset()
-    y = posterior.tree["observed_data"][record.response].values
+    y = posterior.tree["observed_data"].to_dataset()[record.response].values
     size, weights = data["size"].values, data["weights"].values
     family = get_family(record.family)
     constants = weights * family.log_constant(y, size)
@@ -62,21 +62,21 @@ def log_prior_group(posterior: Posterior) -> xr.Dataset:
         sd = draws[f"sd_{term.label}"]
         values = sd.values[..., None] if term.scalar else sd.values
         each = [_log_density(prior_of(p), values[..., k], "scale") for k, p in enumerate(term.sds)]
-        groups[sd.name] = (tuple(map(str, sd.dims)), each[0] if term.scalar else np.stack(each, axis=-1))
+        groups[f"sd_{term.label}"] = (tuple(map(str, sd.dims)), each[0] if term.scalar else np.stack(each, axis=-1))
         if term.cor is not None:
             cor = draws[f"cor_{term.label}"].values
             eta = float(term.cor["eta"])
             # LKJ: det(R)^(eta - 1), up to a constant that power scaling does not see.
             groups[f"cor_{term.label}"] = (("chain", "draw"), (eta - 1.0) * np.linalg.slogdet(cor)[1])
     if record.dispersion is not None and record.dispersion_prior is not None:
-        values = draws[record.dispersion].values
-        groups[record.dispersion] = (("chain", "draw"), _log_density(prior_of(record.dispersion_prior), values, "scale"))
+        densities = _log_density(prior_of(record.dispersion_prior), draws[record.dispersion].values, "scale")
+        groups[record.dispersion] = (("chain", "draw"), densities)
     coords = {name: draws[name].values for dims, _ in groups.values() for name in dims}
     return xr.Dataset(groups, coords=coords)
 
 
-def _log_density(prior: Prior, values: np.ndarray, role: str) -> np.ndarray:
-    coded = scalar_prior(prior, "scale" if role == "scale" else "coefficient")
+def _log_density(prior: Prior, values: np.ndarray, role: Literal["coefficient", "scale"]) -> np.ndarray:
+    coded = scalar_prior(prior, role)
     on = {"sd": values, "variance": values**2, "precision": values**-2}[prior.on]
     flat = [log_density(coded.distribution, v, coded.a, coded.b, coded.c)[0] for v in on.ravel().tolist()]
     return np.array(flat).reshape(values.shape)

@@ -16,8 +16,9 @@ import xarray as xr
 from bayesglmm.bayes.diagnostics import Diagnostics, diagnose
 from bayesglmm.bayes.labels import Labelled, labelled_draws
 from bayesglmm.bayes.record import ModelRecord
+from bayesglmm.bayes.settings import checked_seed
 from bayesglmm.bayes.verdict import Verdict, judge
-from bayesglmm.schema import TIDY_DIAGNOSTICS, tidy_frame
+from bayesglmm.schema import TIDY_DIAGNOSTICS, tail_probabilities, tidy_frame
 
 __all__ = ["Posterior"]
 
@@ -32,6 +33,12 @@ class Posterior:
         ArviZ's schema: ``posterior`` (``beta``, ``sd_*``, ``cor_*``, ``u_*``, the dispersion), ``sample_stats``,
         ``observed_data``, ``constant_data``; everything in ArviZ works on it. Its attributes hold the specification,
         the priors, versions, seed and times, so that a saved posterior needs nothing beside it.
+
+    Notes
+    -----
+    Group effects are many, and the summaries here leave them out unless asked (``group=True``). ArviZ shows every
+    variable; it leaves them out when told so: ``arviz.summary(posterior.tree, var_names="~^u_", filter_vars="regex")``,
+    and the same two arguments in its plots.
     """
 
     tree: xr.DataTree
@@ -59,8 +66,7 @@ class Posterior:
     def _verdict(self) -> Verdict:
         notes = tuple(json.loads(self.tree.attrs.get("notes", "[]")))
         if self.tree.attrs.get("interrupted"):
-            kept = self.tree["sample_stats"].sizes["draw"]
-            notes += (f"the run was interrupted: {kept} of {self.tree.attrs['draws']} draws a chain were kept.",)
+            notes += (_kept_words(self.tree),)
         return judge(self.diagnostics, self.tree["sample_stats"].to_dataset(), notes)
 
     def check(self) -> Verdict:
@@ -77,21 +83,26 @@ class Posterior:
         group : bool
             Whether group effects are listed too.
 
+        Raises
+        ------
+        SpecificationError
+            A level outside 0 to 1.
+
         Returns
         -------
         DataFrame
             term, name, estimate (posterior mean), std_error (posterior sd), lower, upper, level, method, estimand,
             r_hat, ess_bulk, ess_tail, mcse_mean.
         """
+        tails = tail_probabilities(level)
         rows = [k for k, item in enumerate(self._labelled) if group or item.term != "group"]
         draws = [self._labelled[k].draws for k in rows]
-        tails = [(1 - level) / 2, (1 + level) / 2]
         bounds = [np.quantile(d, tails) for d in draws]
         frame = tidy_frame(
             terms=[self._labelled[k].term for k in rows],
             names=[self._labelled[k].name for k in rows],
             estimates=[float(d.mean()) for d in draws],
-            std_errors=[float(d.std(ddof=1)) for d in draws],
+            std_errors=[float(d.std(ddof=1)) if d.size > 1 else np.nan for d in draws],
             lower=[float(b[0]) for b in bounds],
             upper=[float(b[1]) for b in bounds],
             level=level,
@@ -103,7 +114,7 @@ class Posterior:
         return frame
 
     def summary(self, level: float = 0.95, group: bool = False) -> pd.DataFrame:
-        """Return mean, sd, interval and convergence figures by parameter name; ``attrs["verdict"]`` holds the verdict."""
+        """Return mean, sd, interval and convergence figures by name; ``attrs["verdict"]`` holds the verdict."""
         tidy = self.tidy(level, group).set_index("name")
         percent = f"{100 * level:g}%"
         renamed = {"estimate": "mean", "std_error": "sd", "lower": f"lower {percent}", "upper": f"upper {percent}"}
@@ -130,7 +141,7 @@ class Posterior:
         return self._with_group("log_likelihood", log_likelihood_group(self, memory))
 
     def with_log_prior(self) -> Posterior:
-        """Return this posterior with a ``log_prior`` group (what `arviz.psense_summary` needs beside the likelihood)."""
+        """Return this posterior with a ``log_prior`` group (`arviz.psense_summary` needs it and the likelihood)."""
         from bayesglmm.bayes.pointwise import log_prior_group
 
         return self._with_group("log_prior", log_prior_group(self))
@@ -144,10 +155,17 @@ class Posterior:
             Seed of the replications; the run's own seed if left out.
         memory : float
             Bytes that the group may take.
+
+        Raises
+        ------
+        SamplingError
+            The group would be larger; the message says how large.
+        SpecificationError
+            A seed out of range.
         """
         from bayesglmm.bayes.predictive import posterior_predictive_group
 
-        chosen = int(self.tree.attrs["seed"]) if seed is None else seed
+        chosen = int(self.tree.attrs["seed"]) if seed is None else checked_seed(seed)
         return self._with_group("posterior_predictive", posterior_predictive_group(self, chosen, memory))
 
     def _with_group(self, name: str, dataset: xr.Dataset) -> Posterior:
@@ -170,3 +188,12 @@ class Posterior:
         table = self.summary().to_html(float_format=lambda v: f"{v:.3f}", border=0)
         formula = html.escape(self.record.formula)
         return f"<p><code>{formula}</code></p><pre>{html.escape(str(self.check()))}</pre>{table}"
+
+
+def _kept_words(tree: xr.DataTree) -> str:
+    """Say what an interrupted run kept."""
+    chains, draws = tree["sample_stats"].sizes["chain"], tree["sample_stats"].sizes["draw"]
+    return (
+        f"the run was interrupted: {chains} of {tree.attrs['chains']} chains were kept, "
+        f"{draws} of {tree.attrs['draws']} draws of each."
+    )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesglmm.errors import SamplingError
+
 if TYPE_CHECKING:
     from bayesglmm.bayes.posterior import Posterior
 
@@ -51,15 +53,14 @@ def linear_predictor_chunks(posterior: Posterior) -> Iterator[tuple[slice, np.nd
 
 
 def check_memory(posterior: Posterior, memory: float, what: str) -> tuple[int, int, int]:
-    """Return (chains, draws, rows), or raise SamplingError if a value for each of them takes more than ``memory`` bytes."""
-    from bayesglmm.errors import SamplingError
-
+    """Return (chains, draws, rows), or raise SamplingError if a number for each takes more than ``memory`` bytes."""
     sizes = posterior.tree["posterior"].sizes
     shape = (sizes["chain"], sizes["draw"], posterior.tree["constant_data"].sizes["row"])
     needed = 8.0 * np.prod(np.array(shape, dtype=float))
     if needed > memory:
         raise SamplingError(
-            f"{what} would take {needed / 1e9:.2f} GB ({shape[0]} chains x {shape[1]} draws x {shape[2]} rows x 8 bytes), "
-            f"more than the {memory / 1e9:.2f} GB allowed. Raise memory=, or keep fewer draws with arviz.thin."
+            f"{what} would take {needed / 1e9:.3g} GB ({shape[0]} chains x {shape[1]} draws x {shape[2]} rows x 8 "
+            f"bytes), more than the {memory / 1e9:.3g} GB allowed. Allow more with memory={np.ceil(needed):.0f}, or "
+            "sample fewer draws."
         )
     return shape

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Sequence
+import numbers
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import xarray as xr
 
+from bayesglmm.bayes.settings import checked_seed, fresh_seed
 from bayesglmm.bayes.tree import dimensions_of
 from bayesglmm.design import Design
 from bayesglmm.engine.effects import EffectColumns
-from bayesglmm.errors import SpecificationError
+from bayesglmm.errors import NotAvailableError, Problem, SpecificationError
 from bayesglmm.naming import Names
 from bayesglmm.parameters import Parameters
 from bayesglmm.priors.prior import Prior
@@ -24,19 +25,71 @@ _POWERS = {"sd": 1.0, "variance": 0.5, "precision": -0.5}
 
 
 def simulate_prior(design: Design, parameters: Parameters, draws: int, seed: int | None) -> xr.DataTree:
-    """Return ``prior``, ``prior_predictive`` and ``observed_data``; one chain of ``draws`` draws."""
-    if isinstance(draws, bool) or not isinstance(draws, int) or draws < 1:
-        raise SpecificationError(f"draws={draws!r} is not a whole number of at least 1; give one.")
-    rng = np.random.default_rng(secrets.randbelow(2**31) if seed is None else seed)
-    names, coords = Names.of(design), coords_of(design, Names.of(design))
+    """Return ``prior``, ``prior_predictive`` and ``observed_data``; one chain of ``draws`` draws.
+
+    Raises
+    ------
+    SpecificationError
+        A number of draws or a seed out of range.
+    NotAvailableError
+        A parameter has a flat prior.
+    """
+    if isinstance(draws, bool) or not isinstance(draws, numbers.Integral) or draws < 1:
+        raise SpecificationError([Problem("draws", f"{draws!r} is not a whole number of at least 1; give one.")])
+    seed = fresh_seed() if seed is None else checked_seed(seed)
+    flat = list(_flat(design, parameters))
+    if flat:
+        raise NotAvailableError(
+            f"nothing can be drawn from the flat prior of {', '.join(flat)}: it is not a probability distribution. "
+            "To simulate, give a proper prior, for instance Normal for a coefficient or HalfNormal for a standard deviation."
+        )
+    rng = np.random.default_rng(seed)
+    values, u = _parameters(rng, design, parameters, int(draws))
+    dispersion = design.dispersion
+    phi = np.ones(int(draws)) if dispersion is None else values[dispersion]
+    beta = values.get("beta", np.empty((int(draws), 0)))
+    names = Names.of(design)
+    coords = coords_of(design, names)
+    dims = dimensions_of(design, names)
+    prior_draws = {name: (("chain", "draw", *dims.get(name, ())), v[None]) for name, v in values.items()}
+    used = {d for named, _ in prior_draws.values() for d in named} & set(coords)
+    index = {"chain": [0], "draw": np.arange(int(draws))}
+    rows = {"row": coords["row"]}
+    replicated = {names.response: (("chain", "draw", "row"), _responses(rng, design, beta, u, phi)[None])}
+    observed = {names.response: (("row",), design.y)}
+    tree = xr.DataTree.from_dict(
+        {
+            "prior": xr.Dataset(prior_draws, coords={**index, **{d: coords[d] for d in used}}),
+            "prior_predictive": xr.Dataset(replicated, coords={**index, **rows}),
+            "observed_data": xr.Dataset(observed, coords=rows),
+        }
+    )
+    tree.attrs = {"title": str(design.spec.formula), "seed": seed, "data_fingerprint": design.fingerprint}
+    return tree
+
+
+def _flat(design: Design, parameters: Parameters) -> Iterator[str]:
+    """Yield the names of the parameters whose prior is no probability distribution."""
+    named = list(zip(design.coefficients, parameters.coefficients, strict=True))
+    for group, priors in zip(design.groups, parameters.sds, strict=True):
+        named += [(group.sd_name(e), p) for e, p in zip(group.effects, priors, strict=True)]
+    if design.dispersion is not None and parameters.dispersion is not None:
+        named.append((design.dispersion, parameters.dispersion))
+    yield from (name for name, prior in named if not prior.distribution.is_proper)
+
+
+def _parameters(
+    rng: np.random.Generator, design: Design, parameters: Parameters, draws: int
+) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+    """Draw all parameters under the tree's names, and the group effects once more, flat (draws, Q) in Z's order."""
     values: dict[str, np.ndarray] = {}
-    beta = _draw_all(rng, parameters.coefficients, draws)
-    if parameters.centered:
-        beta[:, 0] -= beta[:, 1:] @ parameters.center[1:]
     if design.coefficients:
+        beta = _draw_all(rng, parameters.coefficients, draws)
+        if parameters.centered:
+            beta[:, 0] -= beta[:, 1:] @ parameters.center[1:]
         values["beta"] = beta
     effects = []
-    for t, (group, called) in enumerate(zip(design.groups, names.groups, strict=True)):
+    for t, (group, called) in enumerate(zip(design.groups, Names.of(design).groups, strict=True)):
         q = group.n_effects
         sd = _draw_scales(rng, parameters.sds[t], draws)
         cor = np.broadcast_to(np.eye(q), (draws, q, q))
@@ -49,32 +102,14 @@ def simulate_prior(design: Design, parameters: Parameters, draws: int, seed: int
         values[called.sd] = sd[:, 0] if q == 1 else sd
         values[called.u] = u[..., 0] if q == 1 else u
         effects.append(u.reshape(draws, -1))
-    phi = np.ones(draws)
     if design.dispersion is not None and parameters.dispersion is not None:
-        phi = _draw_scales(rng, [parameters.dispersion], draws)[:, 0]
-        values[design.dispersion] = phi
-    replicated = _responses(rng, design, beta, np.concatenate(effects, axis=1) if effects else None, phi)
-
-    dims = dimensions_of(design, names)
-    prior_draws = {name: (("chain", "draw", *dims.get(name, ())), v[None]) for name, v in values.items()}
-    used = {d for named, _ in prior_draws.values() for d in named} & set(coords)
-    index = {"chain": [0], "draw": np.arange(draws)}
-    rows = {"row": coords["row"]}
-    return xr.DataTree.from_dict(
-        {
-            "prior": xr.Dataset(prior_draws, coords={**index, **{d: coords[d] for d in used}}),
-            "prior_predictive": xr.Dataset(
-                {names.response: (("chain", "draw", "row"), replicated[None])}, coords={**index, **rows}
-            ),
-            "observed_data": xr.Dataset({names.response: (("row",), design.y)}, coords=rows),
-        }
-    )
+        values[design.dispersion] = _draw_scales(rng, [parameters.dispersion], draws)[:, 0]
+    return values, np.concatenate(effects, axis=1) if effects else None
 
 
 def _draw_all(rng: np.random.Generator, priors: Sequence[Prior], draws: int) -> np.ndarray:
     """Return independent draws of coefficients, shape (draws, p)."""
-    columns = [block_distribution(p, "coefficient").draw(rng, p.params, draws) for p in priors]
-    return np.column_stack(columns) if columns else np.empty((draws, 0))
+    return np.column_stack([block_distribution(p, "coefficient").draw(rng, p.params, draws) for p in priors])
 
 
 def _draw_scales(rng: np.random.Generator, priors: Sequence[Prior], draws: int) -> np.ndarray:

@@ -67,7 +67,7 @@ def standard_statistics(found: Mapping[str, Any], max_depth: int) -> dict[str, n
     max_depth : int
         Largest tree depth allowed; a sampler that does not say whether it was reached is judged by this.
     """
-    statistics = {}
+    statistics: dict[str, np.ndarray] = {}
     for name, (kind, aliases) in STATISTICS.items():
         for alias in aliases:
             if alias in found:

@@ -123,6 +123,18 @@ class ModelRecord(_Record):
             dispersion_prior=None if parameters.dispersion is None else parameters.dispersion.model_dump(),
         )
 
+    def shapes(self) -> dict[str, tuple[int | None, ...]]:
+        """Return the shape of each variable without chain and draw; None for the number of levels."""
+        shapes: dict[str, tuple[int | None, ...]] = {"beta": (len(self.coefficients),)} if self.coefficients else {}
+        for term in self.groups:
+            several = () if term.scalar else (len(term.effects),)
+            shapes |= {f"sd_{term.label}": several, f"u_{term.label}": (None, *several)}
+            if term.cor is not None:
+                shapes[f"cor_{term.label}"] = several * 2
+        if self.dispersion is not None:
+            shapes[self.dispersion] = ()
+        return shapes
+
     @classmethod
     def from_json(cls, text: str) -> ModelRecord:
         """Read a record; a file that holds anything else is refused.

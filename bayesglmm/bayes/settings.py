@@ -11,7 +11,7 @@ from typing import Any
 
 from bayesglmm.errors import Problem, SpecificationError, nearest
 
-__all__ = ["SAMPLERS", "SampleSettings", "fresh_seed", "seed_problems"]
+__all__ = ["SAMPLERS", "SampleSettings", "checked_seed", "fresh_seed"]
 
 #: Samplers by the name that ``sample(sampler=...)`` takes.
 SAMPLERS = {
@@ -21,7 +21,7 @@ SAMPLERS = {
     "numpyro": "the PyMC graph with numpyro's NUTS (needs the extra bayesglmm[numpyro])",
 }
 
-#: Warm-up iterations: nutpie's own default for its graph sampler, a longer one where an iteration costs next to nothing.
+#: Warm-up iterations: nutpie's own default for its graph sampler, longer where an iteration costs next to nothing.
 _WARM_UP = {"auto": 1000, "nutpie": 400, "pymc": 1000, "numpyro": 1000}
 
 
@@ -101,8 +101,15 @@ def fresh_seed() -> int:
     return secrets.randbelow(2**31)
 
 
-def seed_problems(seed: Any) -> Iterator[Problem]:
-    """Yield what is wrong with a seed."""
+def checked_seed(seed: Any) -> int:
+    """Return a seed, or raise SpecificationError saying what it must be."""
+    problems = [*_seed_problems(seed)]
+    if problems:
+        raise SpecificationError(problems)
+    return int(seed)
+
+
+def _seed_problems(seed: Any) -> Iterator[Problem]:
     if not _whole(seed) or not 0 <= seed < 2**63:
         yield Problem("seed", f"{seed!r} is not a whole number from 0 to 2**63 - 1; give one or leave it out.")
 
@@ -118,7 +125,7 @@ def _other_problems(max_depth: Any, seed: Any, target_accept: Any, progress: Any
     if not _whole(max_depth) or not 1 <= max_depth <= 20:
         yield Problem("max_depth", f"{max_depth!r} is not a whole number from 1 to 20; 10 is the usual choice.")
     if seed is not None:
-        yield from seed_problems(seed)
+        yield from _seed_problems(seed)
     number = isinstance(target_accept, numbers.Real) and not isinstance(target_accept, bool)
     if not number or not 0.5 <= target_accept < 1.0:
         yield Problem(

@@ -55,7 +55,8 @@ def tree_of(design: Design, parameters: Parameters, raw: RawDraws, settings: Sam
         "constant_data": _dataset(_constants(design, names), coords),
     }
     tree = xr.DataTree.from_dict(groups)
-    tree.attrs = {**run_attributes(design, raw, settings), "model": ModelRecord.of(design, parameters).model_dump_json()}
+    record = ModelRecord.of(design, parameters)
+    tree.attrs = {**run_attributes(design, raw, settings), "model": record.model_dump_json()}
     for name in ("posterior", "sample_stats"):
         tree[name].attrs = {"inference_library": "bayesglmm", "inference_library_version": version("bayesglmm")}
     return tree

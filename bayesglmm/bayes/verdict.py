@@ -9,7 +9,7 @@ from enum import Enum
 import numpy as np
 import xarray as xr
 
-from bayesglmm.bayes.diagnostics import Diagnostics
+from bayesglmm.bayes.diagnostics import FEWEST_DRAWS, Diagnostics
 
 __all__ = ["Finding", "Verdict", "VerdictStatus", "judge"]
 
@@ -38,7 +38,8 @@ class Finding:
     Attributes
     ----------
     check : str
-        ``r_hat``, ``ess_bulk``, ``ess_tail``, ``divergences``, ``tree_depth``, ``energy``, ``chains`` or ``note``.
+        ``r_hat``, ``ess_bulk``, ``ess_tail``, ``variation``, ``divergences``, ``tree_depth``, ``energy``, ``chains``,
+        ``draws`` or ``note``.
     status : VerdictStatus
         How serious it is by itself.
     message : str
@@ -95,7 +96,11 @@ def judge(diagnostics: Diagnostics, statistics: xr.Dataset, notes: tuple[str, ..
     if chains < 2:
         message = "one chain cannot show that it forgot its start: sample with chains=4."
         findings.append(Finding("chains", VerdictStatus.DOUBTFUL, message))
-    findings += _mixing(diagnostics, chains)
+    if draws < FEWEST_DRAWS:
+        message = f"{draws} draws a chain are too few to judge: sample with draws=1000."
+        findings.append(Finding("draws", VerdictStatus.FAILED, message))
+    else:
+        findings += _mixing(diagnostics, chains, draws)
     findings += _trajectories(statistics, chains * draws)
     order = [VerdictStatus.FAILED, VerdictStatus.DOUBTFUL]
     findings.sort(key=lambda f: order.index(f.status))
@@ -104,9 +109,10 @@ def judge(diagnostics: Diagnostics, statistics: xr.Dataset, notes: tuple[str, ..
 
 
 def _headline(diagnostics: Diagnostics, statistics: xr.Dataset, chains: int, draws: int) -> str:
-    words = [f"{chains} chains x {draws} draws"]
-    if diagnostics.names and np.isfinite(diagnostics.r_hat).any():
+    words = [f"{chains} chain{'s' if chains > 1 else ''} x {draws} draws"]
+    if np.isfinite(diagnostics.r_hat).any():
         words.append(f"largest R-hat {np.nanmax(diagnostics.r_hat):.3f}")
+    if np.isfinite(diagnostics.ess_bulk).any():
         words.append(f"smallest ESS {np.nanmin(diagnostics.ess_bulk):.0f} (bulk)")
         words.append(f"{np.nanmin(diagnostics.ess_tail):.0f} (tail)")
     if "diverging" in statistics:
@@ -114,36 +120,49 @@ def _headline(diagnostics: Diagnostics, statistics: xr.Dataset, chains: int, dra
     return ", ".join(words)
 
 
-def _mixing(diagnostics: Diagnostics, chains: int) -> list[Finding]:
-    if not diagnostics.names:
-        return []
+def _mixing(diagnostics: Diagnostics, chains: int, draws: int) -> list[Finding]:
     findings = []
-    unknown = ~np.isfinite(diagnostics.ess_bulk)
-    if unknown.any():
-        words = _worst(diagnostics, unknown.astype(float), lambda _: "no variation", 0.5)
+    still = ~np.isfinite(diagnostics.ess_bulk)
+    if still.any():
+        words = _worst(diagnostics, still.astype(float), None, 0.5)
         message = f"draws that do not move or are not finite: {words}. Check the priors and the scale of the columns."
-        findings.append(Finding("ess_bulk", VerdictStatus.FAILED, message))
-    r_hat = np.nan_to_num(diagnostics.r_hat, nan=1.0)
+        findings.append(Finding("variation", VerdictStatus.FAILED, message))
+    r_hat = np.nan_to_num(diagnostics.r_hat, nan=1.0, posinf=np.inf)
     if (r_hat >= 1.01).any():
         status = VerdictStatus.FAILED if r_hat.max() > 1.05 else VerdictStatus.DOUBTFUL
         words = _worst(diagnostics, r_hat, "{:.3f}".format, 1.01)
-        remedy = "Chains disagree: sample longer (tune=2000, draws=2000), and look at a trace plot of these."
+        remedy = (
+            f"Chains disagree: sample longer (draws={2 * draws}, twice the tune), and look at a trace plot of these."
+        )
         findings.append(Finding("r_hat", status, f"R-hat above 1.01 for {words}. {remedy}"))
-    for check, values in (("ess_bulk", diagnostics.ess_bulk), ("ess_tail", diagnostics.ess_tail)):
-        a_chain = np.nan_to_num(values, nan=np.inf) / chains
-        if (a_chain < 100).any():
-            status = VerdictStatus.FAILED if a_chain.min() < 10 else VerdictStatus.DOUBTFUL
-            words = _worst(diagnostics, -a_chain, lambda v: f"{-v * chains:.0f}", -100)
-            factor = int(np.ceil(110 / max(a_chain.min(), 1.0)))
-            remedy = f"Sample about {factor} times as many draws, or give weakly identified parameters a tighter prior."
-            kind = check.removeprefix("ess_")
-            findings.append(Finding(check, status, f"{kind} ESS below {100 * chains} for {words}. {remedy}"))
+    findings += _effective(diagnostics, "ess_bulk", chains, draws)
+    findings += _effective(diagnostics, "ess_tail", chains, draws)
     return findings
 
 
-def _worst(diagnostics: Diagnostics, badness: np.ndarray, show: Callable[[float], str], above: float) -> str:
+def _effective(diagnostics: Diagnostics, check: str, chains: int, draws: int) -> list[Finding]:
+    """Judge one kind of effective sample size, against 100 a chain."""
+    ess = np.nan_to_num(getattr(diagnostics, check), nan=np.inf)
+    wanted = 100 * chains
+    if not (ess < wanted).any():
+        return []
+    smallest = float(ess.min())
+    status = VerdictStatus.FAILED if smallest < 0.1 * wanted else VerdictStatus.DOUBTFUL
+    words = _worst(diagnostics, -ess, lambda v: f"{-v:.0f}", -wanted)
+    factor = int(np.ceil(1.1 * wanted / max(smallest, 1.0)))
+    remedy = f"Sample about {factor} times as many draws (draws={factor * draws})"
+    if factor > 20:
+        remedy = "The chains hardly move: rescale columns (scale(x)), drop what the data do not identify"
+    kind = check.removeprefix("ess_")
+    message = f"{kind} ESS below {wanted} for {words}. {remedy}, or give weakly identified parameters a tighter prior."
+    return [Finding(check, status, message)]
+
+
+def _worst(diagnostics: Diagnostics, badness: np.ndarray, show: Callable[[float], str] | None, above: float) -> str:
+    """Name the three worst parameters, each with its figure if ``show`` says how to print it."""
     order = [int(k) for k in np.argsort(-badness, kind="stable") if badness[k] >= above]
-    shown = ", ".join(f"{diagnostics.names[k]} ({show(float(badness[k]))})" for k in order[:3])
+    figures = [f" ({show(float(badness[k]))})" if show else "" for k in order[:3]]
+    shown = ", ".join(diagnostics.names[k] + figure for k, figure in zip(order[:3], figures, strict=True))
     more = len(order) - 3
     return f"{shown} and {more} more" if more > 0 else shown
 
@@ -158,23 +177,29 @@ def _trajectories(statistics: xr.Dataset, total: int) -> list[Finding]:
             "prior that keeps away from 0 or infinity."
         )
         findings.append(Finding("divergences", status, message))
-    if "reached_max_treedepth" in statistics and (count := int(statistics["reached_max_treedepth"].sum())) > 0.01 * total:
+    deep = int(statistics["reached_max_treedepth"].sum()) if "reached_max_treedepth" in statistics else 0
+    if deep > 0.01 * total:
         message = (
-            f"{count} of {total} draws used the longest trajectory allowed: sampling is slow, not wrong. Rescale columns "
-            "(scale(x)) or raise max_depth."
+            f"{deep} of {total} draws used the longest trajectory allowed: sampling is slow, not wrong. Rescale "
+            "columns (scale(x)) or raise max_depth."
         )
         findings.append(Finding("tree_depth", VerdictStatus.DOUBTFUL, message))
     if "energy" in statistics and statistics.sizes["draw"] > 10:
         bfmi = _bfmi(statistics["energy"].values)
         if (bfmi < 0.3).any():
             message = (
-                f"energy: BFMI {bfmi.min():.2f} in chain {int(bfmi.argmin())} (below 0.3): the tails are explored slowly. "
-                "Sample longer with a longer warm-up, or tighten the priors of standard deviations."
+                f"energy: BFMI {np.nanmin(bfmi):.2f} in chain {int(np.nanargmin(bfmi))} (below 0.3): the tails are "
+                "explored slowly. Sample longer with a longer warm-up, or tighten the priors of standard deviations."
             )
             findings.append(Finding("energy", VerdictStatus.DOUBTFUL, message))
     return findings
 
 
 def _bfmi(energy: np.ndarray) -> np.ndarray:
-    """Return the Bayesian fraction of missing information of each chain (Betancourt 2016), shape (chains,)."""
-    return np.mean(np.diff(energy, axis=1) ** 2, axis=1) / np.var(energy, axis=1, ddof=1)
+    """Return the Bayesian fraction of missing information of each chain (Betancourt 2016), shape (chains,).
+
+    It is nan for a chain whose energy does not move or is not finite.
+    """
+    spread = np.var(energy, axis=1, ddof=1)
+    moves = np.mean(np.diff(energy, axis=1) ** 2, axis=1)
+    return np.divide(moves, spread, out=np.full(len(energy), np.nan), where=spread > 0.0)

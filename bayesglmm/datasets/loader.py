@@ -44,9 +44,7 @@ def load_dataset(name: str) -> pd.DataFrame:
     if name not in catalogue:
         known = ", ".join(catalogue)
         words = f"there is no data set {name!r}.{nearest(name, catalogue)} Available: {known}."
-        remedy = (
-            'Your own data go to GLMM as a DataFrame, or into a model file as path = "file.csv" under [data].'
-        )
+        remedy = 'Your own data go to GLMM as a DataFrame, or into a model file as path = "file.csv" under [data].'
         raise SpecificationError([Problem("dataset", f"{words} {remedy}", kind="unknown")])
     entry = catalogue[name]
     frame = _filtered(_read(entry), entry)

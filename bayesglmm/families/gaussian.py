@@ -49,9 +49,7 @@ def log_row(y: float, size: float, eta: float, phi: float) -> RowValues:
     return l, d1, d2, v * (z - 3.0 * v), z * z - 1.0, -2.0 * d1, -2.0 * d2
 
 
-def _identity_graph(
-    pm: Any, pt: Any, name: str, eta: Any, size: Any, phi: Any, observed: Any, dims: Any
-) -> Any:
+def _identity_graph(pm: Any, pt: Any, name: str, eta: Any, size: Any, phi: Any, observed: Any, dims: Any) -> Any:
     return pm.Normal(name, mu=eta, sigma=phi * size, observed=observed, dims=dims)
 
 

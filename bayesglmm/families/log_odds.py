@@ -46,9 +46,7 @@ def _log_ndtr(pt: Any, x: Any) -> Any:
     t = pt.maximum(-x, 30.0)
     series = pt.log1p(-1.0 / t**2 + 3.0 / t**4 - 15.0 / t**6 + 105.0 / t**8)
     far = -0.5 * t**2 - pt.log(t) - 0.9189385332046727 + series
-    near = pt.switch(
-        x < 0.0, pt.log(0.5 * pt.erfc(-lower / 2.0**0.5)), pt.log1p(-0.5 * pt.erfc(upper / 2.0**0.5))
-    )
+    near = pt.switch(x < 0.0, pt.log(0.5 * pt.erfc(-lower / 2.0**0.5)), pt.log1p(-0.5 * pt.erfc(upper / 2.0**0.5)))
     return pt.switch(x < -30.0, far, near)
 
 
@@ -87,8 +85,6 @@ LOG_ODDS: Mapping[str, LogOdds] = MappingProxyType(
         "logit": LogOdds(_logit, "logit_p = eta\n"),
         "probit": LogOdds(_probit, _PROBIT_CODE),
         "cloglog": LogOdds(_cloglog, "w = pt.exp(eta)\nlogit_p = w + pt.log1mexp(-w)\n"),
-        "cauchit": LogOdds(
-            _cauchit, "logit_p = pt.log(pt.arctan2(1.0, -eta)) - pt.log(pt.arctan2(1.0, eta))\n"
-        ),
+        "cauchit": LogOdds(_cauchit, "logit_p = pt.log(pt.arctan2(1.0, -eta)) - pt.log(pt.arctan2(1.0, eta))\n"),
     }
 )

@@ -24,7 +24,7 @@ from bayesglmm.formula.options import read_options
 from bayesglmm.formula.tokens import RESERVED, Token, shown
 from bayesglmm.formula.tree import Binary, Call, Name, Node, Number, Sum, Unary
 
-__all__ = ["PRODUCT", "SUM", "Expressions", "Signed"]
+__all__ = ["OPERATORS", "PRODUCT", "SUM", "Expressions", "Signed"]
 
 #: "+" or "-", and what it stands before.
 type Signed = tuple[str, Node]
@@ -33,6 +33,7 @@ SUM: Final = 1
 PRODUCT: Final = 2
 _POWER: Final = 5
 _TIGHTNESS: Final = {"+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, ":": 3, "**": _POWER}
+OPERATORS: Final = tuple(_TIGHTNESS)
 
 
 class Expressions:

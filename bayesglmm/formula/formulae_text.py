@@ -6,8 +6,9 @@ meant:
 - Terms are written out here, since its own ``a / b`` labels columns wrongly, ``(a + b) * (a + b)`` loses ``a:b``,
   and ``x - z`` or ``x ** 2`` silently mean ``x``.
 - Sums are bracketed in portions, since it walks ``a + b + ...`` by recursion.
-- Numbers are floats without exponent: its scanner knows none, and whole numbers overflow in ``x ** 20`` and
-  fail in ``x ** -1`` for columns of integers.
+- Numbers are floats without exponent, since its scanner knows none.
+- Columns inside functions are multiplied by 1.0: columns of integers overflow in ``x ** 20`` and ``x * z``, fail in
+  ``x ** -1`` and give ``log(x)`` to three digits where stored in 8 bits; columns of truth values have no ``-``.
 - Brackets become ``I()``, since its names of terms drop them: ``I((x + 1) * 2)`` and ``I(x + 1 * 2)`` would be
   one term.
 - A function inside a function gets a ``+`` before it, since it cannot compare ``scale(log(x))`` with
@@ -94,7 +95,8 @@ class _Style:
             case Number(value=value):
                 return self._number(value)
             case Call(function=function, arguments=arguments, options=options):
-                inside = [self._argument(argument) for argument in arguments]
+                numeric = FUNCTIONS[function].argument == "numeric"
+                inside = [self._argument(argument) if numeric else self.text(argument) for argument in arguments]
                 bare = {option.name for option in FUNCTIONS[function].options if option.bare}
                 inside += [self._option(value) if k in bare else f"{k}={self._option(value)}" for k, value in options]
                 return f"{function}({', '.join(inside)})"
@@ -106,10 +108,22 @@ class _Style:
                 return f"{self._operand(left)} {op} {self._operand(right)}"
 
     def _argument(self, node: Node) -> str:
-        return f"+{self.text(node)}" if isinstance(node, Call) else self.text(node)
+        match node:
+            case Name():
+                return f"{self.text(node)} * 1.0"
+            case Call():
+                return f"+{self.text(node)}"
+            case _:
+                return self.text(node)
 
     def _operand(self, node: Node) -> str:
-        return self.text(node) if isinstance(node, Name | Number) else f"+{self.term(node)}"
+        match node:
+            case Number():
+                return self.text(node)
+            case Call():
+                return f"+{self.text(node)}"
+            case _:
+                return f"+I({self._argument(node)})"
 
     def _name(self, column: str) -> str:
         name = self.rename(column)

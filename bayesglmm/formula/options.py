@@ -26,12 +26,13 @@ def read_options(cursor: Cursor, owner: str, declared: tuple[Option, ...]) -> tu
         if option.name in given:
             raise cursor.error(f"{option.name} of {owner}() is given twice.", start)
         value = _literal(cursor, owner, option)
-        if not option.accepts(value):
+        # What follows a constant is the next option or the end: poly(x, 1 + 1) is not worked out.
+        if not option.accepts(value) or cursor.token.kind not in (",", ")", "end"):
             raise cursor.error(f"{option.name} of {owner}() must be {option.needs}.", start)
         given[option.name] = value
     for option in declared:
         if option.required and option.name not in given:
-            example = "2" if option.kind == "whole" else '"A"'
+            example = "5" if option.kind == "whole" else '"A"'
             raise cursor.error(f"{owner}() needs {option.name}: {option.needs}, as in {option.name}={example}.")
     return tuple((option.name, given[option.name]) for option in declared if option.name in given)
 
@@ -48,7 +49,9 @@ def _which(cursor: Cursor, owner: str, declared: tuple[Option, ...], given: dict
         known = f"Its options are {', '.join(names)}." if names else "It has none."
         raise cursor.error(f"{owner}() has no option {shown(name)}.{nearest(name, names)} {known}")
     if len(given) >= len(declared):
-        count = f"at most {len(declared)} options" if declared else "no options"
+        count = (
+            "no options" if not declared else "one option" if len(declared) == 1 else f"at most {len(declared)} options"
+        )
         raise cursor.error(f"{owner}() takes one argument and {count}.")
     return declared[len(given)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bayesglmm.errors import nearest
 from bayesglmm.formula.cursor import Cursor
-from bayesglmm.formula.expressions import Expressions
+from bayesglmm.formula.expressions import OPERATORS, Expressions
 from bayesglmm.formula.functions import FUNCTIONS, RESPONSE_FUNCTIONS
 from bayesglmm.formula.tokens import Token
 from bayesglmm.formula.tree import Binary, Call, Name, Node, Number, Response
@@ -72,8 +72,17 @@ def _proportion(expressions: Expressions) -> tuple[Name, Name | Number]:
     if not cursor.skip(","):
         raise cursor.error("p() takes two: the column of successes and the number of trials, p(successes, trials).")
     trials = _size(expressions, "p")
-    cursor.close(opened)
+    _close(cursor, opened, "p")
     return successes, trials
+
+
+def _close(cursor: Cursor, opened: Token, function: str) -> None:
+    if cursor.token.kind in OPERATORS:
+        raise cursor.error(f"{function}() takes columns as they are; compute others in the data first.")
+    if cursor.token.kind == ",":
+        number = "two: the column of successes and the number of trials" if function == "p" else "one column"
+        raise cursor.error(f"{function}() takes {number}.")
+    cursor.close(opened)
 
 
 def _size(expressions: Expressions, function: str) -> Name | Number:
@@ -106,6 +115,8 @@ def _read_additions(expressions: Expressions, additions: dict[str, Name | Number
         cursor.take()
         opened = cursor.take()
         additions[kind] = _size(expressions, kind) if kind == "trials" else expressions.name()
-        cursor.close(opened)
+        _close(cursor, opened, kind)
+        if cursor.token.kind in (*OPERATORS, ",") and cursor.token.kind != "+":
+            raise cursor.error("Between trials(n), se(s) and weights(w) stands +.")
         if not cursor.skip("+"):
             return

@@ -131,6 +131,23 @@ def term_trees(leaves: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
     return st.recursive(leaves, larger, max_leaves=8).filter(expands)
 
 
+def keeps_all(node: Node) -> bool:
+    """Whether every component is still in a term: the parser drops one that is taken away altogether."""
+
+    def components(part: Node) -> set[Node]:
+        match part:
+            case Sum(terms=parts):
+                return set().union(*map(components, parts))
+            case Binary(op="**", left=left):
+                return components(left)
+            case Binary(left=left, right=right):
+                return components(left) | components(right)
+            case _:
+                return {part}
+
+    return components(node) == {component for term in expand(node) for component in term}
+
+
 @st.composite
 def commons(draw: st.DrawFn, *, offsets: bool = True) -> Common:
     parts = draw(st.lists(term_trees(st.one_of(names, calls)).filter(lambda n: not isinstance(n, Sum)), max_size=3))
@@ -140,6 +157,7 @@ def commons(draw: st.DrawFn, *, offsets: bool = True) -> Common:
     if terms is not None and draw(st.booleans()):
         terms = Binary("-", terms, parts[0])
         assume(expands(terms))
+    assume(terms is None or keeps_all(terms))
     added = draw(st.lists(arguments, max_size=2)) if offsets else []
     return Common(terms, draw(st.booleans()), tuple(argument for (argument,) in added))
 

@@ -232,7 +232,5 @@ def test_figures_of_this_projects_reference_are_copied_right(path):
     for block in model["published"]:
         if "lme4 1.1-31" not in block["reference"]:
             continue
-        stored = {
-            r["parameter"]: float(r["estimate"]) for r in rows if r["method"] == methods[block["method"]]
-        }
+        stored = {r["parameter"]: float(r["estimate"]) for r in rows if r["method"] == methods[block["method"]]}
         assert block["estimates"] == pytest.approx(stored, abs=5.1e-4)

@@ -26,7 +26,7 @@ LAYERS = (
     ("density", "engine", "pymc_model", "pymc_source", "describe", "equation"),
     ("bayes", "frequentist"),
     ("published", "partings"),
-    ("compare", "model"),
+    ("comparison", "model"),
     ("run", "outputs"),
     ("cli",),
     ("__main__",),
@@ -97,9 +97,7 @@ def test_only_the_graph_and_the_samplers_import_pymc() -> None:
 
 
 def run(code: str) -> str:
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.strip()
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def test_import_bayesglmm_loads_nothing_heavy() -> None:

@@ -166,4 +166,4 @@ def test_text() -> None:
     assert common_text(common("0"), str) == "0"
     assert common_text(common("x + offset(z)"), str) == "1 + x"
     assert expression_text(Name("x"), str) == "x"
-    assert expression_text(parse("y ~ offset(x / 2)").common.offsets[0], str) == "I(x / 2.0)"
+    assert expression_text(parse("y ~ offset(x / 2)").common.offsets[0], str) == "I(+I(x * 1.0) / 2.0)"

@@ -55,6 +55,9 @@ MISTAKES = [
     ("y ~ C(x, Sum(-^'a'))", "Text in quotes"),
     ("y ~ poly(x, ^0)", "whole number from 1 to 20"),
     ("y ~ poly(x, ^z)", "whole number from 1 to 20"),
+    ("y ~ poly(x, ^1 + 1)", "whole number from 1 to 20"),
+    ("y ~ C(x, Treatment, ^Sum)", "one argument and one option"),
+    ("y ~ poly(x, 1, True, ^3)", "one argument and at most 2 options"),
     ("y ~ poly(x, ^degre=2)", r"Did you mean 'degree'\? Its options are degree, raw"),
     ("y ~ poly(x, 2, ^degree=2)", "given twice"),
     ("y ~ poly(x, 2, ^raw=1)", "True or False"),
@@ -92,6 +95,7 @@ MISTAKES = [
     ("y ~ (1 |^", "ends too early"),
     ("y ~ ^(1 | g", "never closed"),
     ("y ~ (^0 | g)", "Nothing varies"),
+    ("y ~ (^0 + x - x | g)", "Nothing varies"),
     ("y ~ (offset(^x) | g)", "cannot vary by group"),
     ("y ~ (1 | a ^+ b)", r"\(1 \| a\) \+ \(1 \| b\)"),
     ("y ~ (1 | a ^* b)", "a:b"),
@@ -130,6 +134,14 @@ MISTAKES = [
     ("p(s, n) | ^trials(n) ~ x", "p\\(\\) gives the trials too"),
     ("^log(s) | trials(n) ~ x", "column of successes"),
     ("y ^z ~ x", "sign such as"),
+    ("p(s, n ^* 2) ~ x", r"p\(\) takes columns as they are"),
+    ("p(s, n^, m) ~ x", r"p\(\) takes two"),
+    ("s | trials(n ^/ 2) ~ x", r"trials\(\) takes columns as they are"),
+    ("s | trials(n^, m) ~ x", r"trials\(\) takes one column"),
+    ("s | trials(n) ^* weights(w) ~ x", "stands \\+"),
+    ("s | trials(n)^, weights(w) ~ x", "stands \\+"),
+    ("^(y ~ x)", "not closed before '~'"),
+    ("log^(y ~ x", "not closed before '~'"),
 ]
 
 

@@ -110,10 +110,12 @@ def test_value_and_derivative_to_fifty_digits(name: str, parameters: tuple[float
             assert close(derivative, slope), x
 
 
-@pytest.mark.parametrize(("name", "parameters"), [c for c in CASES if EXACT[c[0]][1] is not None])
+# scipy takes the difference of two lgamma for Student's t, and loses its digits where nu is large.
+IN_SCIPY = [c for c in CASES if EXACT[c[0]][1] is not None and not (c[0] == "StudentT" and c[1][0] > 1e10)]
+
+
+@pytest.mark.parametrize(("name", "parameters"), IN_SCIPY)
 def test_value_as_scipy_has_it(name: str, parameters: tuple[float, ...]) -> None:
-    if name == "StudentT" and parameters[0] > 1e10:
-        pytest.skip("scipy takes the difference of two lgamma there, and loses its digits")
     for x in EXACT[name][3]:
         assert evaluate(name, x, parameters)[0] == pytest.approx(frozen(name, parameters).logpdf(x), rel=1e-8, abs=1e-8)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import mpmath as mp
 import numpy as np
 import pytest
 
@@ -100,9 +101,7 @@ def test_far_out_nothing_is_nan(name, on, x):
 
 
 def exact_density(name, parameters, x, on):
-    """Log prior + log Jacobian at x, in mpmath, from the density on the distribution's own scale."""
-    import mpmath as mp
-
+    """Parameter, and log prior + log Jacobian, at x: from the density on the distribution's own scale."""
     a, b = ([mp.mpf(p) for p in parameters] + [None, None])[:2]
     r = mp.exp(x) if name != "Uniform" else a + (b - a) / (1 + mp.exp(-x))
     log_prior = {
@@ -119,7 +118,6 @@ def exact_density(name, parameters, x, on):
 @pytest.mark.parametrize("name", ["HalfNormal", "Gamma", "InverseGamma", "Uniform"])
 @pytest.mark.parametrize("x", [-300.0, -40.0, -3.0, 0.0, 2.0, 6.0])
 def test_value_and_density_to_fifty_digits(name, on, x):
-    mp = pytest.importorskip("mpmath")
     prior = Prior(name, **EXAMPLES[name], on=on)
     value, slope, density, derivative = evaluate_scalar(x, scalar_prior(prior, "scale").row())
     with mp.workdps(400):
