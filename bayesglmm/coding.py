@@ -62,15 +62,21 @@ class Coding:
         """
         if self._learned is None:
             return np.ones((len(data), len(self.names)))  # nothing, or an intercept alone
-        try:
+        with _said_of(self.columns, "these rows cannot be coded as those that the model learned from"):
             matrix = self._learned.evaluate_new_data(_renamed(data, self.columns)).design_matrix
             return np.ascontiguousarray(matrix, dtype=np.float64).reshape(len(data), -1)
-        except (TypeError, ValueError) as error:
-            message = str(error)
-            for place, name in _places(self.columns).items():
-                message = message.replace(place, name)
-            message = f"these rows cannot be coded as those that the model learned from. {message}"
-            raise DataError([Problem(", ".join(self.columns), message, "levels")]) from error
+
+
+@contextlib.contextmanager
+def _said_of(names: tuple[str, ...], what: str) -> Iterator[None]:
+    """Turn an error of `formulae` or pandas into a DataError that names columns, not placeholders."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        message = str(error)
+        for place, name in _places(names).items():
+            message = message.replace(place, name)
+        raise DataError([Problem(", ".join(names), f"{what}. {message}", "coding")]) from error
 
 
 def _places(names: tuple[str, ...]) -> dict[str, str]:
@@ -114,7 +120,8 @@ def learn_coding(common: Common, data: pd.DataFrame) -> tuple[Coding, np.ndarray
     text = common_text(common, place_of.__getitem__)
     # A column alone is called as it is; anything else as the formula writes it.
     written = {**component_names(common, place_of.__getitem__), **_places(used)}
-    learned = _design_matrices(text, _renamed(data, used)).common
+    with _said_of(used, "these columns cannot be coded"):
+        learned = _design_matrices(text, _renamed(data, used)).common
     labelled: list[str] = []
     terms: list[str] = []
     categorical: list[bool] = []
@@ -153,15 +160,16 @@ def _is_binary(matrix: np.ndarray) -> bool:
 
 def evaluate(expression: Node, data: pd.DataFrame) -> np.ndarray:
     """Return the (n,) values of one numeric expression such as ``log(exposure)``."""
-    if isinstance(expression, Name):
-        return data[expression.name].to_numpy(dtype=np.float64)
     if isinstance(expression, Number):
         return np.full(len(data), float(expression.value))
     used = columns(expression)
-    place_of = {name: place for place, name in _places(used).items()}
-    text = "0 + " + expression_text(expression, place_of.__getitem__)
-    matrix = _design_matrices(text, _renamed(data, used)).common.design_matrix
-    return np.ascontiguousarray(matrix, dtype=np.float64).reshape(len(data))
+    with _said_of(used, "numbers are needed here"):
+        if isinstance(expression, Name):
+            return data[expression.name].to_numpy(dtype=np.float64)
+        place_of = {name: place for place, name in _places(used).items()}
+        text = "0 + " + expression_text(expression, place_of.__getitem__)
+        matrix = _design_matrices(text, _renamed(data, used)).common.design_matrix
+        return np.ascontiguousarray(matrix, dtype=np.float64).reshape(len(data))
 
 
 @contextlib.contextmanager

@@ -16,15 +16,23 @@ def describe(design: Design, parameters: Parameters) -> str:
     """Return the print-out of a model."""
     spec = design.spec
     lines = [f"{spec.formula}", f"family {spec.family}, link {spec.link}; {_rows(design)}"]
-    if design.response_labels:
-        failure, success = design.response_labels
-        lines.append(f"response {design.response_name}: {success!r} is a success, {failure!r} a failure")
+    lines.append(f"  response {_response(design)}")
     lines += [f"  {line}" for line in _terms(design)]
     rows = list(prior_rows(design, parameters))
     lines.append("priors (given ones marked *):")
     widths = [max(len(row[k]) for row in rows) for k in range(2)] if rows else [0, 0]
     lines += [f"  {name:<{widths[0]}}  {prior:<{widths[1]}}  {words}".rstrip() for name, prior, words in rows]
     return "\n".join(lines)
+
+
+def _response(design: Design) -> str:
+    name, y = design.response_name, design.y
+    if design.response_labels:
+        failure, success = design.response_labels
+        return f"{name}: {success!r} is a success ({y.sum():.0f} rows), {failure!r} a failure"
+    if design.family.size == "trials":
+        return f"{name}: {y.sum():.0f} successes in {design.size.sum():.0f} trials"
+    return f"{name}: {y.min():.4g} to {y.max():.4g}, mean {y.mean():.4g}"
 
 
 def _rows(design: Design) -> str:
@@ -40,6 +48,8 @@ def _terms(design: Design) -> Iterator[str]:
     yield f"common part: {', '.join(design.coefficients) or 'nothing'}"
     if design.offset.any():
         yield "offset: " + " + ".join(str(o) for o in _offsets(design))
+    if design.spec.weights is not None:
+        yield f"weights: {design.spec.weights}"
     for group in design.groups:
         levels = group.factor.levels
         shown = ", ".join(levels[:3]) + (", ..." if len(levels) > 3 else "")
@@ -59,11 +69,12 @@ def prior_rows(design: Design, parameters: Parameters) -> Iterator[tuple[str, st
         if k == 0 and parameters.centered:
             yield name + star, f"{prior}", f"at the columns' means; raw intercept: {_raw_intercept(parameters)}"
         else:
-            yield name + star, f"{prior}", _per_sd(prior, parameters, k)
+            varies = not parameters.scales.levels[k]
+            yield name + star, f"{prior}", _per_sd(prior, float(parameters.scales.columns[k])) if varies else ""
     for t, group in enumerate(design.groups):
-        for effect, prior in zip(group.effects, parameters.sds[t], strict=True):
+        for effect, prior, spread in zip(group.effects, parameters.sds[t], parameters.scales.effects[t], strict=True):
             name = group.sd_name(effect)
-            yield name + ("*" if name in parameters.given else ""), f"{prior}", ""
+            yield name + ("*" if name in parameters.given else ""), f"{prior}", _per_sd(prior, float(spread))
         cor = parameters.cors[t]
         if cor is not None:
             name = f"cor({group.name})"
@@ -87,10 +98,9 @@ def _raw_intercept(parameters: Parameters) -> str:
     return f"Normal(mu={mean:.4g}, sigma={math.sqrt(variance):.4g})"
 
 
-def _per_sd(prior: Prior, parameters: Parameters, k: int) -> str:
-    """Return the prior of a slope per standard deviation of its column."""
-    spread = float(parameters.scales.columns[k])
-    if parameters.scales.levels[k] or spread == 1.0 or prior.dist != "Normal":
+def _per_sd(prior: Prior, spread: float) -> str:
+    """Return the prior of an effect per standard deviation of its column, where the distribution says it simply."""
+    if spread == 1.0 or prior.on != "sd" or not set(prior.params) <= {"nu", "mu", "sigma"}:
         return ""
-    mu, sigma = prior.params["mu"] * spread, prior.params["sigma"] * spread
-    return f"per sd of the column: Normal(mu={mu:.4g}, sigma={sigma:.4g})"
+    values = ", ".join(f"{p}={v if p == 'nu' else v * spread:.4g}" for p, v in prior.params.items())
+    return f"per sd of the column: {prior.dist}({values})" if values else ""

@@ -161,6 +161,9 @@ class Design:
                 Problem(c, "is not a column of the new data, and the model needs it.", "column") for c in absent
             ]
             raise DataError(problems)
+        missing = data[list(needed)].isna()
+        if missing.to_numpy().any():
+            raise DataError([_missing_rows(str(c), missing[c]) for c in missing if missing[c].any()])
         matrices = [g.coding.matrix(data).T for g in self.groups]
         return NewRows(
             X=self.coding.matrix(data),
@@ -168,6 +171,12 @@ class Design:
             codes=tuple(g.factor.codes(data) for g in self.groups),
             columns=tuple(np.ascontiguousarray(m) for m in matrices),
         )
+
+
+def _missing_rows(column: str, missing: pd.Series) -> Problem:
+    rows = ", ".join(str(label) for label in missing.index[missing][:5])
+    message = f"{int(missing.sum())} of {len(missing)} values missing (rows {rows}); fill them in or leave these rows out."
+    return Problem(column, message, "missing")
 
 
 def build_design(spec: ModelSpec, data: pd.DataFrame) -> Design:

@@ -28,7 +28,9 @@ def equation(design: Design) -> str:
 
 
 def _text(name: str) -> str:
-    return rf"\text{{{name.translate(_ESCAPES)}}}"
+    # A name is one line of text without the backticks of the formula; LaTeX takes no blank line in \text.
+    written = " ".join(name.replace("`", "").split())
+    return rf"\text{{{written.translate(_ESCAPES)}}}"
 
 
 def _predictor(design: Design) -> list[str]:

@@ -80,7 +80,7 @@ class GLMM:
         missing: str = "raise",
         known_covariances: Mapping[str, Any] | None = None,
     ) -> None:
-        if known_covariances:
+        if known_covariances is not None:
             raise NotAvailableError(
                 "known_covariances= (given relationship matrices) is not available yet; independent groups (1 | g) are."
             )
@@ -88,13 +88,14 @@ class GLMM:
             "formula": formula,
             "family": family,
             "link": link,
-            "priors": dict(priors or {}),
+            "priors": {} if priors is None else priors,
             "residual": residual,
             "dispersion": dispersion,
             "weights": weights,
             "missing": missing,
         }
-        spec = ModelSpec(**{name: value for name, value in given.items() if value is not None})
+        left_out = {"link", "residual", "dispersion", "weights"}
+        spec = ModelSpec(**{k: v for k, v in given.items() if v is not None or k not in left_out})
         self._hold(spec, data)
 
     @classmethod
@@ -123,9 +124,13 @@ class GLMM:
         """Every parameter's prior."""
         return self._parameters
 
-    @functools.cached_property
+    @property
     def pymc(self) -> Any:
         """The model as a `pm.Model`, built when first asked for."""
+        return self._graph
+
+    @functools.cached_property
+    def _graph(self) -> Any:
         from bayesglmm.pymc_model import build_pymc_model
 
         return build_pymc_model(self._design, self._parameters)
@@ -204,7 +209,7 @@ class GLMM:
         FitError
             The fit has no answer.
         """
-        if method not in METHODS:
+        if not isinstance(method, str) or method not in METHODS:
             raise SpecificationError(
                 f"method {method!r} is unknown.{nearest(str(method), METHODS)} Methods: {', '.join(METHODS)}."
             )
@@ -233,7 +238,9 @@ class GLMM:
         Raises
         ------
         NotAvailableError
-            A parameter has a flat prior, from which nothing can be drawn.
+            A parameter has a flat prior, from which nothing can be drawn; it is named.
+        SpecificationError
+            A number of draws or a seed out of range.
         """
         from bayesglmm.bayes.prior import simulate_prior
 
@@ -261,7 +268,7 @@ class GLMM:
         return describe(self._design, self._parameters)
 
     def _repr_html_(self) -> str:
-        return f"<p>$$ {self.equation()} $$</p><pre>{html.escape(repr(self))}</pre>"
+        return f"<p>$$ {html.escape(self.equation())} $$</p><pre>{html.escape(repr(self))}</pre>"
 
 
 def read_model(path: str | Path) -> GLMM:

@@ -19,7 +19,7 @@ __all__ = ["with_settings"]
 _STEP = r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|[^\s.="'][^.="']*)"""
 _SETTING = re.compile(rf"\s*({_STEP}(?:\s*\.\s*{_STEP})*)\s*=(.*)", re.DOTALL)
 #: Keys of which a file has one: giving the other by hand means to replace it.
-_INSTEAD = {("data", "dataset"): "path", ("data", "path"): "dataset"}
+_INSTEAD: Mapping[tuple[str, ...], str] = {("data", "dataset"): "path", ("data", "path"): "dataset"}
 
 
 def with_settings(source: TomlSource, settings: Sequence[str]) -> TomlSource:

@@ -187,8 +187,10 @@ def _center(design: Design, centered: bool) -> np.ndarray:
 
 def _spreads(columns: np.ndarray) -> np.ndarray:
     """Return the standard deviation of each row of ``columns``, 1 where it does not vary."""
-    spreads = columns.std(axis=1) if columns.size else np.ones(len(columns))
-    return np.where(spreads > 0.0, spreads, 1.0)
+    if not columns.size:
+        return np.ones(len(columns))
+    # By range: the standard deviation of equal numbers is not exactly 0 in floating point.
+    return np.where(np.ptp(columns, axis=1) > 0.0, columns.std(axis=1), 1.0)
 
 
 def _effect_spreads(group: GroupEffects) -> np.ndarray:

@@ -56,7 +56,7 @@ class ModelSpec(BaseModel):
     # Validated in this order: formula and link are checked against the family, each on its own.
     family: str = "gaussian"
     formula: Formula = Field(description='Write one as formula = "y ~ x + (1 | g)".')
-    link: str = Field("", validate_default=True)
+    link: str = Field(default="", validate_default=True)
     priors: FrozenDict[str, Prior] = FrozenDict()
     weights: str | None = None
     missing: Literal["raise", "drop"] = "raise"

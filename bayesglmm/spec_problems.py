@@ -25,6 +25,7 @@ __all__ = [
     "keys_of",
     "kind_of",
     "located",
+    "near",
     "no_such_key",
     "refuse",
     "shown",
@@ -110,6 +111,11 @@ def shown(value: object) -> str:
     return _shortener.repr(value)
 
 
+def near(given: object, allowed: Iterable[str]) -> str:
+    """Return the hint of `nearest` for text; other values (a number of a million digits) are near to nothing."""
+    return nearest(given, allowed) if isinstance(given, str) else ""
+
+
 def key_text(path: KeyPath) -> str:
     """Return a path as TOML writes it: ``priors."sd(female)".sigma``, ``published[0].method``."""
     text = ""
@@ -131,7 +137,7 @@ def located(error: ValidationError, model: type[BaseModel]) -> list[Located]:
         if isinstance(cause, ComplaintsError):
             found += [Located(path + item.path, item.message, item.kind) for item in cause.items]
         else:
-            found.append(Located(path, _sentence(detail, path, model, cause), str(detail["type"])))
+            found.append(Located(path, _sentence(detail, path, model), str(detail["type"])))
     return found
 
 
@@ -151,22 +157,20 @@ def refuse(items: Iterable[Located], where: Callable[[KeyPath], str] = key_text)
     raise SpecificationError(problems)
 
 
-def _sentence(detail: Any, path: KeyPath, model: type[BaseModel], cause: Exception | None) -> str:
+def _sentence(detail: Any, path: KeyPath, model: type[BaseModel]) -> str:
     kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
-    if cause is not None:
-        return str(cause)
     if kind == "missing":
         return f"this key is missing. {_description(path, model)}".strip()
     if kind == "extra_forbidden":
         return no_such_key(str(path[-1]), keys_of(_model_at(path[:-1], model)), model)
     if kind == "literal_error":
         words = _literals(path, model)
-        return f"{shown(given)} is given.{nearest(str(given), words)} Allowed: {', '.join(map(repr, words))}."
+        return f"{shown(given)} is given.{near(given, words)} Allowed: {', '.join(map(repr, words))}."
     if kind in _NEEDED:
         return f"{shown(given)} ({kind_of(given)}) is given; {_NEEDED[kind]} is needed."
     if kind in _BOUNDS:
         key, relation = _BOUNDS[kind]
-        return f"{shown(given)} is given; a number {relation} {context[key]:g} is needed."
+        return f"{shown(given)} is given; a number {relation} {context[key]} is needed."
     return f"{shown(given)} is given: {detail['msg']}."
 
 

@@ -22,7 +22,7 @@ from bayesglmm.priors.frozen import FrozenDict
 from bayesglmm.priors.prior import Prior
 from bayesglmm.priors.reading import read_priors
 from bayesglmm.spec import ModelSpec
-from bayesglmm.spec_problems import ComplaintsError, Located, kind_of, no_such_key, shown
+from bayesglmm.spec_problems import ComplaintsError, Located, kind_of, near, no_such_key, shown
 from bayesglmm.toml_source import TomlSource
 
 __all__ = ["CompareTable", "DataTable", "ModelFile", "PublishedTable", "SampleTable"]
@@ -78,13 +78,13 @@ class DataTable(_Table):
 class SampleTable(_Table):
     """``[sample]``: how the posterior is sampled."""
 
-    draws: int = Field(1000, ge=1, le=1_000_000)
-    tune: int | None = Field(None, ge=1, le=1_000_000)
-    chains: int = Field(4, ge=1, le=1000)
-    seed: int | None = Field(None, ge=0, lt=2**63)
+    draws: int = Field(default=1000, ge=1, le=1_000_000)
+    tune: int | None = Field(default=None, ge=1, le=1_000_000)
+    chains: int = Field(default=4, ge=1, le=1000)
+    seed: int | None = Field(default=None, ge=0, lt=2**63)
     sampler: Literal["auto", "pymc", "nutpie", "numpyro"] = "auto"
-    target_accept: float = Field(0.8, ge=0.5, lt=1.0)
-    max_depth: int = Field(10, ge=1, le=20)
+    target_accept: float = Field(default=0.8, ge=0.5, lt=1.0)
+    max_depth: int = Field(default=10, ge=1, le=20)
 
     def arguments(self) -> dict[str, Any]:
         """Return keyword arguments of `GLMM.sample`."""
@@ -102,7 +102,7 @@ class CompareTable(_Table):
         if not isinstance(given, list | tuple):
             return given
         wrong = [
-            Located((k,), f"{shown(m)} is given.{nearest(str(m), _METHODS)} Methods: {', '.join(_METHODS)}.")
+            Located((k,), f"{shown(m)} is given.{near(m, _METHODS)} Methods: {', '.join(_METHODS)}.")
             for k, m in enumerate(given)
             if m not in _METHODS
         ]
@@ -147,7 +147,7 @@ class ModelFile(_Table):
         Figures from the literature.
     """
 
-    schema_: Literal[1] = Field(1, alias="schema")
+    schema_: Literal[1] = Field(default=1, alias="schema")
     title: str = ""
     reference: str = ""
     data: DataTable = Field(description='Write [data] and, below it, dataset = "salamander" or path = "file.csv".')

@@ -77,7 +77,7 @@ class _Scanner:
     def _header(self) -> KeyPath:
         brackets = 2 if self._tokens[self._at + 1][0] == "[" else 1
         self._at += brackets
-        path = ()
+        path: KeyPath = ()
         for key in self._key():
             # A name of an array of tables, in front of another one, means its newest element.
             path = (*path, self._counts[path] - 1, key) if path in self._counts else (*path, key)

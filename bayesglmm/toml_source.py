@@ -151,15 +151,12 @@ _HINTS = (
 def _syntax_error(said: str, text: str, name: str) -> SpecificationError:
     if said.startswith("Exceeds the limit"):
         digits = re.search(r"[0-9_]{4300}", text)
-        line = text.count("\n", 0, digits.start()) + 1 if digits else 1
-        return _refused(f"{name}, line {line}", "has a number of more than 4300 digits.")
-    place = _PLACE.search(said)
+        number = text.count("\n", 0, digits.start()) + 1 if digits else 1
+        return _refused(f"{name}, line {number}", "has a number of more than 4300 digits.")
     reason = _PLACE.sub("", said).rstrip(".")
     hint = next((f" {words}" for start, words in _HINTS if reason.startswith(start)), "")
+    place = _PLACE.search(said)
     if place is None or place[1] is None:
-        return _refused(
-            name,
-            f"is not valid TOML: {reason}, at the end of the text.{hint}" if place else f"is not valid TOML: {reason}.",
-        )
+        return _refused(name, f"is not valid TOML: {reason}, at the end of the text.{hint}")
     line = text.split("\n")[int(place[1]) - 1].strip()
     return _refused(f"{name}, line {place[1]}", f"{shown(line)} is not valid TOML: {reason} (column {place[2]}).{hint}")

@@ -42,10 +42,9 @@ def labelled_draws(record: ModelRecord, posterior: xr.Dataset, group: bool = Fal
             yield Labelled("sd", name, sd[..., k])
     for term in record.groups:
         if term.cor_names:
-            q = len(term.effects)
-            lower = posterior[f"cor_{term.label}"].values[(..., *np.tril_indices(q, -1))]
+            cor = posterior[f"cor_{term.label}"].values
             for k, name in enumerate(term.cor_names):
-                yield Labelled("cor", name, lower[..., k])
+                yield Labelled("cor", name, cor[..., k])
     if record.dispersion is not None:
         yield Labelled("family", record.dispersion, posterior[record.dispersion].values)
     if group:

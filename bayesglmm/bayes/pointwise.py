@@ -64,7 +64,7 @@ def log_prior_group(posterior: Posterior) -> xr.Dataset:
         each = [_log_density(prior_of(p), values[..., k], "scale") for k, p in enumerate(term.sds)]
         groups[f"sd_{term.label}"] = (tuple(map(str, sd.dims)), each[0] if term.scalar else np.stack(each, axis=-1))
         if term.cor is not None:
-            cor = draws[f"cor_{term.label}"].values
+            cor = _matrices(draws[f"cor_{term.label}"].values, len(term.effects))
             eta = float(term.cor["eta"])
             # LKJ: det(R)^(eta - 1), up to a constant that power scaling does not see.
             groups[f"cor_{term.label}"] = (("chain", "draw"), (eta - 1.0) * np.linalg.slogdet(cor)[1])
@@ -73,6 +73,15 @@ def log_prior_group(posterior: Posterior) -> xr.Dataset:
         groups[record.dispersion] = (("chain", "draw"), densities)
     coords = {name: draws[name].values for dims, _ in groups.values() for name in dims}
     return xr.Dataset(groups, coords=coords)
+
+
+def _matrices(lower: np.ndarray, q: int) -> np.ndarray:
+    """Return correlation matrices (..., q, q) from their strict lower triangles."""
+    rows, columns = np.tril_indices(q, -1)
+    R = np.broadcast_to(np.eye(q), (*lower.shape[:-1], q, q)).copy()
+    R[..., rows, columns] = lower
+    R[..., columns, rows] = lower
+    return R
 
 
 def _log_density(prior: Prior, values: np.ndarray, role: Literal["coefficient", "scale"]) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from bayesglmm.bayes.settings import checked_seed, fresh_seed
-from bayesglmm.bayes.tree import dimensions_of
+from bayesglmm.bayes.tree import coordinates_of, dimensions_of, stored_values
 from bayesglmm.design import Design
 from bayesglmm.engine.effects import EffectColumns
 from bayesglmm.errors import NotAvailableError, Problem, SpecificationError
@@ -17,7 +17,7 @@ from bayesglmm.naming import Names
 from bayesglmm.parameters import Parameters
 from bayesglmm.priors.prior import Prior
 from bayesglmm.priors.registry import DISTRIBUTIONS
-from bayesglmm.pymc_model import block_distribution, coords_of
+from bayesglmm.pymc_model import block_distribution
 
 __all__ = ["simulate_prior"]
 
@@ -41,7 +41,7 @@ def simulate_prior(design: Design, parameters: Parameters, draws: int, seed: int
     if flat:
         raise NotAvailableError(
             f"nothing can be drawn from the flat prior of {', '.join(flat)}: it is not a probability distribution. "
-            "To simulate, give a proper prior, for instance Normal for a coefficient or HalfNormal for a standard deviation."
+            "Give a proper one, for instance Normal for a coefficient, HalfNormal for a standard deviation."
         )
     rng = np.random.default_rng(seed)
     values, u = _parameters(rng, design, parameters, int(draws))
@@ -49,9 +49,10 @@ def simulate_prior(design: Design, parameters: Parameters, draws: int, seed: int
     phi = np.ones(int(draws)) if dispersion is None else values[dispersion]
     beta = values.get("beta", np.empty((int(draws), 0)))
     names = Names.of(design)
-    coords = coords_of(design, names)
+    coords = coordinates_of(design, names)
     dims = dimensions_of(design, names)
-    prior_draws = {name: (("chain", "draw", *dims.get(name, ())), v[None]) for name, v in values.items()}
+    stored = stored_values(names, values)
+    prior_draws = {name: (("chain", "draw", *dims.get(name, ())), v[None]) for name, v in stored.items()}
     used = {d for named, _ in prior_draws.values() for d in named} & set(coords)
     index = {"chain": [0], "draw": np.arange(int(draws))}
     rows = {"row": coords["row"]}

@@ -33,7 +33,7 @@ class RawDraws:
     Attributes
     ----------
     values : mapping of str to ndarray
-        ``beta``, ``sd_<label>``, ``cor_<label>``, ``u_<label>``, the dispersion; each (chains, draws, ...).
+        ``beta``, ``sd_<label>``, ``cor_<label>`` (matrices), ``u_<label>``, the dispersion; each (chains, draws, ...).
     statistics : mapping of str to ndarray
         Sampler statistics under ArviZ's names, each (chains, draws).
     sampler : str

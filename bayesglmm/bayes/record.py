@@ -130,7 +130,7 @@ class ModelRecord(_Record):
             several = () if term.scalar else (len(term.effects),)
             shapes |= {f"sd_{term.label}": several, f"u_{term.label}": (None, *several)}
             if term.cor is not None:
-                shapes[f"cor_{term.label}"] = several * 2
+                shapes[f"cor_{term.label}"] = (len(term.cor_names),)
         if self.dispersion is not None:
             shapes[self.dispersion] = ()
         return shapes

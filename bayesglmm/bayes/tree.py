@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import platform
 from collections.abc import Mapping
@@ -16,11 +17,11 @@ from bayesglmm.bayes.raw import RawDraws
 from bayesglmm.bayes.record import ModelRecord
 from bayesglmm.bayes.settings import SampleSettings
 from bayesglmm.design import Design
-from bayesglmm.naming import Names
+from bayesglmm.naming import GroupNames, Names
 from bayesglmm.parameters import Parameters
 from bayesglmm.pymc_model import coords_of
 
-__all__ = ["dimensions_of", "run_attributes", "tree_of"]
+__all__ = ["coordinates_of", "dimensions_of", "run_attributes", "stored_values", "tree_of"]
 
 
 def dimensions_of(design: Design, names: Names) -> dict[str, tuple[str, ...]]:
@@ -30,8 +31,33 @@ def dimensions_of(design: Design, names: Names) -> dict[str, tuple[str, ...]]:
         several = (called.effect_dim,) if group.n_effects > 1 else ()
         dims[called.sd] = several
         dims[called.u] = (called.level_dim, *several)
-        dims[called.cor] = (called.effect_dim, called.effect_dim_bis)
+        dims[called.cor] = (_pair_dim(called, names),)
     return dims
+
+
+def coordinates_of(design: Design, names: Names) -> dict[str, np.ndarray]:
+    """Return the coordinates of every dimension; a correlation is called by its two effects, ``Intercept, days``."""
+    coords = coords_of(design, names)
+    for group, called in zip(design.groups, names.groups, strict=True):
+        rows, columns = np.tril_indices(group.n_effects, -1)
+        pairs = [f"{group.effects[k]}, {group.effects[i]}" for i, k in zip(rows, columns, strict=True)]
+        coords[_pair_dim(called, names)] = np.array(pairs, dtype=str)
+    return coords
+
+
+def _pair_dim(called: GroupNames, names: Names) -> str:
+    taken = {dim for g in names.groups for dim in (g.level_dim, g.effect_dim, g.sd, g.cor, g.u)} | {names.response}
+    dim = f"{called.label}_pair"
+    return next(free for free in (dim + "_" * k for k in itertools.count()) if free not in taken)
+
+
+def stored_values(names: Names, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return draws as they are stored: of a correlation matrix (..., q, q) the strict lower triangle, row by row.
+
+    Its diagonal never varies and its upper triangle says nothing new: every summary would show both.
+    """
+    matrices = {called.cor for called in names.groups}
+    return {n: v[(..., *np.tril_indices(v.shape[-1], -1))] if n in matrices else v for n, v in values.items()}
 
 
 def tree_of(design: Design, parameters: Parameters, raw: RawDraws, settings: SampleSettings) -> xr.DataTree:
@@ -45,8 +71,9 @@ def tree_of(design: Design, parameters: Parameters, raw: RawDraws, settings: Sam
     """
     names = Names.of(design)
     dims = dimensions_of(design, names)
-    coords = coords_of(design, names)
-    sampled = {name: (("chain", "draw", *dims.get(name, ())), values) for name, values in raw.values.items()}
+    coords = coordinates_of(design, names)
+    values = stored_values(names, raw.values)
+    sampled = {name: (("chain", "draw", *dims.get(name, ())), v) for name, v in values.items()}
     statistics = {name: (("chain", "draw"), values) for name, values in raw.statistics.items()}
     groups = {
         "posterior": _dataset(sampled, coords),

@@ -79,7 +79,8 @@ def _location(y: Array, size: Array, link: str) -> float:
 
 def _scale(y: Array, size: Array, link: str) -> float:
     sd = float(np.std(y, ddof=1)) if link == "identity" and np.size(y) > 1 else 1.0
-    return sd if sd > 0.0 else 1.0
+    # By range: the standard deviation of equal numbers is not exactly 0 in floating point.
+    return sd if np.ptp(y) > 0.0 else 1.0
 
 
 GAUSSIAN = Family(

@@ -93,7 +93,8 @@ def _location(y: Array, size: Array, link: str) -> float:
 
 def _scale(y: Array, size: Array, link: str) -> float:
     sd = float(np.std(np.sqrt(y), ddof=1)) if link == "sqrt" and np.size(y) > 1 else 1.0
-    return sd if sd > 0.0 else 1.0
+    # By range: the standard deviation of equal numbers is not exactly 0 in floating point.
+    return sd if np.ptp(y) > 0.0 else 1.0
 
 
 POISSON = Family(

@@ -70,7 +70,7 @@ def _check_depth(terms: Node, text: str) -> None:
     # A sum is flat, but a - b + c - d + ... is as deep as it is long.
     if terms.depth > MAX_DEPTH:
         raise FormulaError(
-            f"This is nested more than {MAX_DEPTH} levels deep, each difference being one. Write it more simply.",
+            f"These terms are nested more than {MAX_DEPTH} levels deep (a - b is a level). Write them more simply.",
             text,
             terms.position,
         )

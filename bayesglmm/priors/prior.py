@@ -9,10 +9,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, model_serializer
 
-from bayesglmm.errors import nearest
 from bayesglmm.priors.frozen import FrozenDict
 from bayesglmm.priors.registry import DISTRIBUTIONS, Distribution
-from bayesglmm.spec_problems import ComplaintsError, Located, kind_of, refuse, shown
+from bayesglmm.spec_problems import ComplaintsError, Located, kind_of, near, refuse, shown
 
 __all__ = ["Prior", "as_prior"]
 
@@ -140,11 +139,10 @@ def _checked(dist: Any, params: Mapping[str, Any], on: Any) -> dict[str, Any]:
     wrong: list[Located] = []
     if on not in _ON:
         words = ", ".join(map(repr, _ON))
-        wrong.append(Located(("on",), f"{shown(on)} is given.{nearest(str(on), _ON)} Allowed: {words}."))
+        wrong.append(Located(("on",), f"{shown(on)} is given.{near(on, _ON)} Allowed: {words}."))
     if distribution is None:
         known = ", ".join(DISTRIBUTIONS)
-        hint = nearest(dist, DISTRIBUTIONS) if isinstance(dist, str) else ""
-        message = f"{shown(dist)} is not a registered distribution.{hint} Allowed: {known}."
+        message = f"{shown(dist)} is not a registered distribution.{near(dist, DISTRIBUTIONS)} Allowed: {known}."
         raise ComplaintsError([Located(("dist",), message), *wrong])
     values: dict[str, float] = dict(distribution.defaults)
     for name, value in params.items():
@@ -168,7 +166,7 @@ def _checked(dist: Any, params: Mapping[str, Any], on: Any) -> dict[str, Any]:
 
 def _parameter_problem(distribution: Distribution, name: Any, value: Any) -> str | None:
     if name not in distribution.parameters:
-        hint = nearest(str(name), distribution.parameters)
+        hint = near(name, distribution.parameters)
         return f"{distribution.name} has no parameter {shown(name)}.{hint} It is {_signature(distribution)}."
     return None if _is_finite(value) else f"{shown(value)} is given; a finite number is needed."
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from formulae.environment import Environment
 from formulae.matrices import design_matrices
-from hypothesis import assume, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from bayesglmm.errors import FormulaError
@@ -40,7 +40,9 @@ from bayesglmm.formula import (
 )
 from bayesglmm.formula.arithmetic import check_arithmetic
 
-quick = settings(deadline=None, max_examples=200)
+# A busy machine is no fault of the generators.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(patient, max_examples=200)
 
 column_names = st.one_of(st.sampled_from(["x", "z", "a", "sigma", "p", "log"]), st.text(max_size=6))
 names = column_names.map(Name)
@@ -124,7 +126,7 @@ def term_trees(leaves: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
             crossed,
             st.builds(Sum, st.lists(inner, min_size=2, max_size=3).map(tuple)),
             st.builds(Binary, st.just("**"), inner, st.integers(1, 3).map(Number)),
-            inner.map(lambda n: Binary("-", Sum((n, Name("x"))), n)),
+            inner.map(lambda n: Binary("-", Sum((n, Binary(":", n, Name("x")))), n)),
             st.builds(lambda a, b: Binary("-", Binary("*", a, b), b), inner, inner),
         )
 
@@ -155,7 +157,7 @@ def commons(draw: st.DrawFn, *, offsets: bool = True) -> Common:
     for part in parts:
         terms = part if terms is None else Sum((terms, part))
     if terms is not None and draw(st.booleans()):
-        terms = Binary("-", terms, parts[0])
+        terms = Binary("-", Sum((terms, Binary(":", parts[0], Name("z")))), parts[0])
         assume(expands(terms))
     assume(terms is None or keeps_all(terms))
     added = draw(st.lists(arguments, max_size=2)) if offsets else []
@@ -191,7 +193,7 @@ formulas = st.builds(
 )
 
 
-@quick
+@settings(patient, max_examples=100)
 @given(formulas)
 def test_print_then_parse_is_the_identity(formula: Formula) -> None:
     text = str(formula)
@@ -233,7 +235,7 @@ def read_or_refuse(text: str) -> Formula | None:
     return formula
 
 
-@settings(deadline=None, max_examples=500)
+@settings(patient, max_examples=500)
 @given(raw)
 @example("\ud800")
 @example("y ~ `\ud800\x00`")
@@ -246,7 +248,7 @@ KNOWN = {*ALLOWED_FUNCTIONS, "Treatment", "Sum", "True", "False", "df", "degree"
 KNOWN |= {"lower_bound", "upper_bound"}
 
 
-@settings(deadline=None, max_examples=500)
+@settings(patient, max_examples=500)
 @given(soups)
 @example("y ~ log(x) + os.system('u')")
 @example("y ~ C(x, Treatment('__class__')) + poly(x, 2)")

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from support.models import make_frame
 
+import bayesglmm as bg
 from bayesglmm.coding import Coding, evaluate, learn_coding
 from bayesglmm.errors import DataError
 from bayesglmm.formula import parse
@@ -218,3 +219,17 @@ def test_values_that_are_no_numbers_are_left_to_the_validation(data, exposure, e
     np.testing.assert_array_equal(values, expected)
     assert not caplog.records
     assert capfd.readouterr() == ("", "")
+
+
+def test_new_rows_with_missing_values_or_text_are_refused_with_column_and_row() -> None:
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame({"y": rng.normal(size=40), "x": rng.normal(size=40), "e": 1.0, "g": list("abcdefgh") * 5})
+    design = bg.GLMM("y ~ x + offset(log(e)) + (1 | g)", data).design
+    missing = data.copy()
+    missing.loc[3, "x"] = np.nan
+    with pytest.raises(bg.DataError, match=r"x: 1 of 40 values missing \(rows 3\)"):
+        design.new_rows(missing)
+    with pytest.raises(bg.DataError, match="e: numbers are needed here"):
+        design.new_rows(data.assign(e="text"))
+    with pytest.raises(bg.DataError, match="g: is not a column of the new data"):
+        design.new_rows(data.drop(columns="g"))

@@ -182,7 +182,7 @@ reference = "r"
     )
     assert said["m.toml, line 17, key sample.draws"] == "0 is given; a number of at least 1 is needed."
     assert said["m.toml, line 18, key sample.chains"] == "'4' (text) is given; a whole number is needed."
-    assert said["m.toml, line 19, key sample.target_accept"] == "1 is given; a number below 1 is needed."
+    assert said["m.toml, line 19, key sample.target_accept"] == "1 is given; a number below 1.0 is needed."
     assert said["m.toml, line 20, key sample.tune"] == "1.5 (a number) is given; a whole number is needed."
     assert said["m.toml, line 27, key compare.methods[1]"].startswith("'lapace' is given. Did you mean 'laplace'?")
     assert said["m.toml, line 29, key published[0].reference"].startswith("this key is missing. Say where they stand")
@@ -321,6 +321,24 @@ def test_numbers_beyond_all_floats() -> None:
         "m.toml, line 13, key published[0].estimates.a",
         "m.toml, line 13, key published[0].estimates.b",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        (HEAD + "missing = HUGE", "model.missing"),
+        (HEAD + "[sample]\nsampler = HUGE", "sample.sampler"),
+        (HEAD + "[compare]\nmethods = [HUGE]", "compare.methods[0]"),
+        (HEAD + "[priors]\nbeta = {dist = HUGE}", "priors.beta.dist"),
+        (HEAD + "[priors]\nbeta = {dist = 'Flat', on = HUGE}", "priors.beta.on"),
+        (HEAD + "[priors]\nbeta = HUGE", "priors.beta"),
+        ("title = HUGE\n" + HEAD.replace("title", "reference"), "title"),
+    ],
+)
+def test_numbers_that_cannot_be_written_out(text: str, key: str) -> None:
+    where, message = only(text.replace("HUGE", "0x" + "f" * 10_000))
+    assert where.endswith(f"key {key}")
+    assert "a whole number of 40000 bits" in message
 
 
 def test_a_formula_keeps_its_caret() -> None:

@@ -49,6 +49,7 @@ def test_estimates_and_standard_errors_to_four_digits(problem: str) -> None:
             assert ours.loc[name, "std_error"] == pytest.approx(row["std_error"], rel=2e-3, abs=2e-5), name
 
 
+@pytest.mark.filterwarnings("ignore::bayesglmm.errors.DataWarning")
 def test_the_figures_of_the_issue() -> None:
     salamander = fitted("salamander")
     assert salamander.loglik == pytest.approx(-209.276586, abs=1e-5)
@@ -126,6 +127,7 @@ def test_gaussian_is_exact_against_dense_algebra() -> None:
     assert modes["std_error"].to_numpy() == pytest.approx(np.sqrt(np.diag(G - GZ @ P @ GZ.T)), abs=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore::bayesglmm.errors.DataWarning")
 def test_a_binomial_row_is_as_many_bernoulli_rows() -> None:
     cbpp = bg.load_dataset("cbpp")
     rows = [
@@ -143,6 +145,7 @@ def test_a_binomial_row_is_as_many_bernoulli_rows() -> None:
     assert fit.loglik == pytest.approx(binomial.loglik - constant, abs=1e-8)
 
 
+@pytest.mark.filterwarnings("ignore::bayesglmm.errors.DataWarning")
 def test_relabelling_and_permuting_change_nothing() -> None:
     data = bg.load_dataset("cbpp")
     moved = data.sample(frac=1.0, random_state=2)
@@ -176,6 +179,7 @@ def test_fit_without_group_terms_is_the_glm() -> None:
     assert len(fit.modes) == 0
 
 
+@pytest.mark.filterwarnings("ignore::bayesglmm.errors.DataWarning")
 def test_information_criteria_count_every_parameter() -> None:
     fit = fitted("cbpp")
     assert fit.n_parameters == 5
@@ -191,6 +195,7 @@ def test_methods_that_are_not_there_say_so() -> None:
         model.fit("laplce")
 
 
+@pytest.mark.filterwarnings("ignore::bayesglmm.errors.DataWarning")
 def test_print_outs_name_method_status_and_parameters() -> None:
     fit = fitted("cbpp")
     for text in (repr(fit), fit._repr_html_()):

@@ -179,6 +179,14 @@ def test_normalising_constant_of_student_t_keeps_its_digits(nu: float) -> None:
     assert evaluate("StudentT", 0.0, (nu, 0.0, 1.0))[0] == pytest.approx(exact, rel=2e-14)
 
 
+def test_what_needs_numba_is_found_when_it_is_asked_for() -> None:
+    from bayesglmm import priors
+
+    assert {name for name in priors.__all__ if getattr(priors, name) is not None} == set(priors.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'log_densty'"):
+        priors.log_densty  # noqa: B018
+
+
 def test_codes_are_different() -> None:
     assert len({d.code for d in DISTRIBUTIONS.values()}) == len(DISTRIBUTIONS)
 
