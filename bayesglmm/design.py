@@ -1,24 +1,22 @@
-"""ModelSpec + DataFrame -> Design: response, X, group codes, labels. What every algorithm starts from."""
+"""A specification met with its data: response, X, group codes, labels. What every algorithm starts from."""
 
 from __future__ import annotations
 
 import functools
-import hashlib
-import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from bayesglmm.coding import Coding, evaluate, learn_coding
-from bayesglmm.errors import DataError, DataWarning, Problem
+from bayesglmm.coding import Coding, evaluate
+from bayesglmm.errors import DataError, Problem
 from bayesglmm.families import Family, FamilyLink, get_family
-from bayesglmm.formula import columns, node_text, require_available
-from bayesglmm.formula.tree import Formula, Name
-from bayesglmm.grouping import INTERCEPT, GroupEffects, group_effects
+from bayesglmm.formula import columns
+from bayesglmm.formula.tree import Formula
+from bayesglmm.grouping import INTERCEPT, GroupEffects
 from bayesglmm.spec import ModelSpec
 
-__all__ = ["Design", "NewRows", "build_design"]
+__all__ = ["Design", "NewRows", "offset_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +165,7 @@ class Design:
         matrices = [g.coding.matrix(data).T for g in self.groups]
         return NewRows(
             X=self.coding.matrix(data),
-            offset=_offset(formula, data),
+            offset=offset_of(formula, data),
             codes=tuple(g.factor.codes(data) for g in self.groups),
             columns=tuple(np.ascontiguousarray(m) for m in matrices),
         )
@@ -175,75 +173,13 @@ class Design:
 
 def _missing_rows(column: str, missing: pd.Series) -> Problem:
     rows = ", ".join(str(label) for label in missing.index[missing][:5])
-    message = f"{int(missing.sum())} of {len(missing)} values missing (rows {rows}); fill them in or leave these rows out."
+    count = f"{int(missing.sum())} of {len(missing)} values missing"
+    message = f"{count} (rows {rows}); fill them in or leave these rows out."
     return Problem(column, message, "missing")
 
 
-def build_design(spec: ModelSpec, data: pd.DataFrame) -> Design:
-    """Check ``data`` against ``spec`` and code it.
-
-    Parameters
-    ----------
-    spec : ModelSpec
-        Formula, family, link, priors, treatment of missing values.
-    data : DataFrame
-        One row an observation. It is not changed and not kept.
-
-    Raises
-    ------
-    DataError
-        Everything that is wrong with the data, said at once.
-    NotAvailableError
-        The formula uses a structure that this version does not fit.
-
-    Warns
-    -----
-    DataWarning
-        What deserves a look; one warning a problem.
-    """
-    from bayesglmm.validate import validate, validate_columns
-
-    require_available(spec.formula)
-    used, dropped = validate_columns(spec, data)
-    formula = spec.formula
-    rows, labels = _response_rows(spec, used)
-    coding, X = learn_coding(formula.common, used)
-    design = Design(
-        spec=spec,
-        rows=rows,
-        X=X,
-        groups=group_effects(formula.groups, used),
-        coding=coding,
-        response_name=node_text(formula.response.expression),
-        response_labels=labels,
-        row_labels=used.index,
-        dropped=dropped,
-        fingerprint=_fingerprint(used),
-    )
-    for problem in validate(design, used):
-        warnings.warn(str(problem), DataWarning, stacklevel=4)
-    return design
-
-
-def _response_rows(spec: ModelSpec, data: pd.DataFrame) -> tuple[np.ndarray, tuple[str, str] | None]:
-    response = spec.formula.response
-    rows = np.ones((4, len(data)))
-    if isinstance(response.expression, Name):
-        encoded = get_family(spec.family).encode(data[response.expression.name])
-        rows[0], labels = encoded.values, encoded.labels
-    else:
-        rows[0], labels = evaluate(response.expression, data), None
-    size = response.trials if response.trials is not None else response.se
-    if size is not None:
-        rows[1] = evaluate(size, data)
-    weights = response.weights.name if response.weights is not None else spec.weights
-    if weights is not None:
-        rows[2] = data[weights].to_numpy(dtype=np.float64)
-    rows[3] = _offset(spec.formula, data)
-    return rows, labels
-
-
-def _offset(formula: Formula, data: pd.DataFrame) -> np.ndarray:
+def offset_of(formula: Formula, data: pd.DataFrame) -> np.ndarray:
+    """Return the sum of the formula's offsets, shape (n,)."""
     total = np.zeros(len(data))
     for expression in formula.common.offsets:
         total += evaluate(expression, data)
@@ -252,11 +188,3 @@ def _offset(formula: Formula, data: pd.DataFrame) -> np.ndarray:
 
 def _offset_columns(formula: Formula) -> list[str]:
     return [name for expression in formula.common.offsets for name in columns(expression)]
-
-
-def _fingerprint(data: pd.DataFrame) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(data.columns, key=str):
-        digest.update(repr(name).encode())
-        digest.update(pd.util.hash_pandas_object(data[name], index=False, categorize=True).to_numpy().tobytes())
-    return digest.hexdigest()

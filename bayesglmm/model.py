@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bayesglmm.design import Design, build_design
+from bayesglmm.build import build_design
+from bayesglmm.design import Design
 from bayesglmm.errors import NotAvailableError, SpecificationError, nearest
 from bayesglmm.parameters import Parameters, build_parameters
 from bayesglmm.spec import ModelSpec
@@ -190,7 +191,7 @@ class GLMM:
             sampler=sampler,
             progress=progress,
         )
-        return sample_posterior(self, settings)
+        return sample_posterior(self._design, self._parameters, settings, lambda: self.pymc)
 
     def fit(self, method: str = "laplace") -> Fit:
         """Fit by a classical method; priors play no part.

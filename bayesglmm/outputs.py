@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bayesglmm.errors import BayesGLMMError
 
 if TYPE_CHECKING:
-    from bayesglmm.run import Run
+    from bayesglmm.bayes.posterior import Posterior
+    from bayesglmm.comparison import Comparison
 
 __all__ = ["prepare_folder", "write_run", "write_text"]
 
@@ -34,13 +36,11 @@ def prepare_folder(folder: Path) -> None:
         ) from error
 
 
-def write_run(run: Run, folder: Path) -> None:
+def write_run(posterior: Posterior, comparison: Comparison, record: Mapping[str, Any], folder: Path) -> None:
     """Write ``posterior.nc``, ``comparison.csv`` and ``run.json``; files of an earlier run are replaced whole."""
-    from bayesglmm.run import run_record
-
-    run.posterior.save(folder / "posterior.nc")
-    write_text(folder / "comparison.csv", run.comparison.frame.to_csv(index=False))
-    write_text(folder / "run.json", json.dumps(run_record(run), indent=2) + "\n")
+    posterior.save(folder / "posterior.nc")
+    write_text(folder / "comparison.csv", comparison.frame.to_csv(index=False))
+    write_text(folder / "run.json", json.dumps(record, indent=2) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -6,7 +6,6 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any
 
 from bayesglmm.errors import Problem, SpecificationError
@@ -50,7 +49,7 @@ def with_settings(source: TomlSource, settings: Sequence[str]) -> TomlSource:
             paths.append(path)
     if problems:
         raise SpecificationError(problems)
-    return replace(source, tables=MappingProxyType(dict(tables)), replaced=(*source.replaced, *paths))
+    return replace(source, tables=tables, replaced=(*source.replaced, *paths))
 
 
 def _read(setting: str) -> tuple[tuple[str, ...], Any]:

@@ -125,7 +125,7 @@ def fit_file(path: Path, settings: Sequence[str], *, out: Path | None, as_json: 
     if out is not None:
         from bayesglmm.outputs import write_run
 
-        write_run(run, out)
+        write_run(posterior, comparison, run_record(run), out)
     if as_json:
         _print_json(document(run, cautions))
     else:

@@ -107,8 +107,8 @@ class ComplaintsError(ValueError):
 
 
 def shown(value: object) -> str:
-    """Return a short text for any value that was given."""
-    return _shortener.repr(value)
+    """Return a short text, on one line, for any value that was given."""
+    return re.sub(r"\s*\n\s*", " ", _shortener.repr(value))
 
 
 def near(given: object, allowed: Iterable[str]) -> str:

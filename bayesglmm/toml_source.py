@@ -7,7 +7,6 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from bayesglmm.errors import Problem, SpecificationError, nearest
@@ -19,8 +18,6 @@ __all__ = ["TomlSource", "parse_source", "read_source"]
 MAX_BYTES = 1_000_000
 # tomllib takes time in the square of a dotted key's length; a specification's keys have three parts.
 MAX_DOTS = 100
-
-_EMPTY: Mapping[Any, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -43,8 +40,8 @@ class TomlSource:
 
     name: str = field(default="specification", compare=False)
     folder: Path | None = field(default=None, compare=False)
-    tables: Mapping[str, Any] = field(default=_EMPTY, compare=False)
-    lines: Mapping[KeyPath, int] = field(default=_EMPTY, compare=False)
+    tables: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    lines: Mapping[KeyPath, int] = field(default_factory=dict, compare=False)
     replaced: tuple[KeyPath, ...] = field(default=(), compare=False)
 
     def line(self, path: KeyPath) -> int:
@@ -103,7 +100,7 @@ def parse_source(text: str, name: str, folder: Path | None) -> TomlSource:
         raise _refused(name, "is nested too deeply; a specification has tables of keys and values.") from error
     except ValueError as error:  # TOMLDecodeError is one; a number of too many digits raises another
         raise _syntax_error(str(error), text, name) from error
-    return TomlSource(name, folder, MappingProxyType(tables), MappingProxyType(lines))
+    return TomlSource(name, folder, tables, lines)
 
 
 def _refused(where: str, message: str) -> SpecificationError:
@@ -112,7 +109,7 @@ def _refused(where: str, message: str) -> SpecificationError:
 
 def _content(path: Path) -> bytes:
     """Return the bytes of a file, at most one more than allowed."""
-    where = shown(str(path))
+    where = str(path) if str(path).isprintable() and len(str(path)) < 250 else shown(str(path))
     try:
         if path.is_dir():
             raise _refused(where, "is a folder; give the path of a specification (.toml) in it.")

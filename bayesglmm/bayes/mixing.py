@@ -26,7 +26,7 @@ def rank_figures(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if draws.shape[1] < 2:
         return np.full(len(draws), np.nan), bulk
     folded = np.abs(halves - np.median(halves, axis=(1, 2), keepdims=True))
-    return np.maximum(_r_hat(scores), _r_hat(_normal_scores(folded))), bulk
+    return np.fmax(_r_hat(scores), _r_hat(_normal_scores(folded))), bulk
 
 
 def ess_tail(draws: np.ndarray) -> np.ndarray:
@@ -68,8 +68,8 @@ def _r_hat(chains: np.ndarray) -> np.ndarray:
     n = chains.shape[2]
     within = chains.var(axis=2, ddof=1).mean(axis=1)
     between = n * chains.mean(axis=2).var(axis=1, ddof=1)
-    # Chains that each stand still at a place of their own have no spread within: R-hat is infinite.
-    with np.errstate(divide="ignore"):
+    # Chains that each stand still have no spread within: R-hat is infinite, or nan if they stand at one place.
+    with np.errstate(divide="ignore", invalid="ignore"):
         return np.sqrt((between / within + n - 1.0) / n)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Any
 
 from bayesglmm.bayes.graph import sample_graph
 from bayesglmm.bayes.nuts import sample_density
@@ -10,17 +11,18 @@ from bayesglmm.bayes.posterior import Posterior
 from bayesglmm.bayes.settings import SampleSettings
 from bayesglmm.bayes.tree import tree_of
 from bayesglmm.density import JointDensity
-
-if TYPE_CHECKING:
-    from bayesglmm.model import GLMM
+from bayesglmm.design import Design
+from bayesglmm.parameters import Parameters
 
 __all__ = ["sample_posterior"]
 
 
-def sample_posterior(model: GLMM, settings: SampleSettings) -> Posterior:
-    """Sample the posterior of ``model``; see `GLMM.sample`."""
+def sample_posterior(
+    design: Design, parameters: Parameters, settings: SampleSettings, graph: Callable[[], Any]
+) -> Posterior:
+    """Sample a posterior; ``graph`` builds the `pm.Model` for the samplers that need it (see `GLMM.sample`)."""
     if settings.sampler == "auto":
-        raw = sample_density(JointDensity.of(model.design, model.parameters), settings)
+        raw = sample_density(JointDensity.of(design, parameters), settings)
     else:
-        raw = sample_graph(model.pymc, model.design, settings)
-    return Posterior(tree_of(model.design, model.parameters, raw, settings))
+        raw = sample_graph(graph(), design, settings)
+    return Posterior(tree_of(design, parameters, raw, settings))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from bayesglmm.compiled import jitable
 from bayesglmm.covariance.diagonal import DIAGONAL_CODE
+from bayesglmm.covariance.record import Structure
 from bayesglmm.covariance.unstructured import UNSTRUCTURED_CODE, lkj_adjoint, lkj_factor
 
-__all__ = ["correlation_adjoint", "correlation_factor"]
+__all__ = ["correlation_adjoint", "correlation_factor", "factor_of"]
 
 
 @jitable
@@ -26,3 +29,10 @@ def correlation_adjoint(code, x, eta, L, gL, gx):  # type: ignore[no-untyped-def
     """Write into gx the gradient in x, given the gradient gL (q, q) in L; the prior's own gradient is included."""
     if code == UNSTRUCTURED_CODE:
         lkj_adjoint(x, eta, L, gL, gx)
+
+
+def factor_of(structure: Structure, x: np.ndarray, q: int) -> np.ndarray:
+    """Return L (q, q), lower triangular with unit rows, at the unconstrained coordinates ``x`` of a structure."""
+    L = np.zeros((q, q))
+    correlation_factor(structure.code, np.ascontiguousarray(x, dtype=np.float64), 1.0, L)
+    return L

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from bayesglmm.covariance.theta import ThetaMap
 
 __all__ = ["Structure"]
@@ -46,11 +44,3 @@ class Structure:
     theta: ThetaMap
     graph: Callable[..., Any]
     code_lines: Callable[..., list[str]]
-
-    def correlation_factor(self, x: np.ndarray, q: int) -> np.ndarray:
-        """Return L (q, q), lower triangular with unit rows, at unconstrained coordinates ``x``."""
-        from bayesglmm.covariance.correlation import correlation_factor
-
-        L = np.zeros((q, q))
-        correlation_factor(self.code, np.ascontiguousarray(x, dtype=np.float64), 1.0, L)
-        return L

@@ -116,4 +116,4 @@ class JointDensity:
 
     def natural(self, x: np.ndarray) -> Natural:
         """Return beta, sds, correlations, dispersion and u at draws ``x`` (..., size)."""
-        return natural_draws(self, x)
+        return natural_draws(self.design, self.parameters, self.layout, x)

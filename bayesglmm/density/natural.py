@@ -5,16 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesglmm.compiled import compiled, source_stamp
 from bayesglmm.density.kernel import group_factor, natural_scalars, spread_effects
-from bayesglmm.density.layout import Q
-
-if TYPE_CHECKING:
-    from bayesglmm.density.joint import JointDensity
+from bayesglmm.density.layout import Layout, Q
+from bayesglmm.design import Design
+from bayesglmm.parameters import Parameters
 
 __all__ = ["Natural", "natural_draws"]
 
@@ -69,16 +67,15 @@ def _kernels() -> tuple[Callable[..., None], Callable[..., None]]:
     return scalar_draws, effect_draws
 
 
-def natural_draws(density: JointDensity, x: np.ndarray) -> Natural:
+def natural_draws(design: Design, parameters: Parameters, layout: Layout, x: np.ndarray) -> Natural:
     """Map draws ``x`` (..., size) to the natural scale."""
-    layout, parameters = density.layout, density.parameters
     scalar_draws, effect_draws = _kernels()
     lead = x.shape[:-1]
     flat = np.ascontiguousarray(x.reshape(-1, layout.size), dtype=np.float64)
     values = np.empty((len(flat), layout.n_scalars))
     scalar_draws(flat, parameters.table, parameters.center, values)
     sd, cor, u = [], [], []
-    for t, group in enumerate(density.design.groups):
+    for t, group in enumerate(design.groups):
         q = group.n_effects
         L = np.zeros((len(flat), q, q))
         effects = np.empty((len(flat), group.size))

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from bayesglmm.build import build_design
 from bayesglmm.density import JointDensity
-from bayesglmm.design import Design, build_design
+from bayesglmm.design import Design
 from bayesglmm.errors import DataWarning
 from bayesglmm.parameters import build_parameters
 from bayesglmm.priors import Prior

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from support.models import make_frame
 
 import bayesglmm as bg
 from bayesglmm.bayes.nuts import named_values
@@ -16,6 +15,7 @@ from bayesglmm.bayes.raw import RawDraws
 from bayesglmm.bayes.settings import SampleSettings
 from bayesglmm.bayes.tree import tree_of
 from bayesglmm.density import JointDensity
+from support.models import make_frame
 
 
 def quiet_model(formula: str, data: pd.DataFrame | None = None, **options: object) -> bg.GLMM:

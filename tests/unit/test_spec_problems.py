@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 
+import numpy as np
+import pandas as pd
 import pytest
 from pydantic import BaseModel, Field, ValidationError
 
@@ -54,10 +56,16 @@ def test_kinds(value: object, words: str) -> None:
     assert kind_of(value) == words
 
 
-@pytest.mark.parametrize("value", ["x" * 10**6, [["x"] * 10**5] * 10, {k: k for k in range(10**5)}, 10**9999, object()])
-def test_whatever_is_shown_is_short_and_on_one_line(value: object) -> None:
-    assert len(shown(value)) < 300
-    assert "\n" not in shown(value)
+def test_whatever_is_shown_is_short_and_on_one_line() -> None:
+    class Broken:
+        def __repr__(self) -> str:
+            raise ValueError
+
+    long = ["x" * 10**6, [["x"] * 10**5] * 10, {k: k for k in range(10**5)}, 10**9999, [10**9999]]
+    for value in (*long, "a\nb", np.eye(3), pd.DataFrame({"x": [1, 2]}), object(), Broken()):
+        assert len(shown(value)) < 300
+        assert "\n" not in shown(value)
+    assert shown("two  blanks") == "'two  blanks'"
 
 
 def test_only_text_is_near_to_text() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -99,6 +101,13 @@ def test_what_is_left_out_has_defaults_and_is_not_written() -> None:
         "data": {"dataset": "cbpp"},
         "model": {"formula": "y ~ x", "family": "gaussian", "link": "identity"},
     }
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda f: pickle.loads(pickle.dumps(f))])
+def test_copies_are_equal_and_know_their_source(duplicate) -> None:
+    file = loads(FULL, name="m.toml")
+    assert duplicate(file) == file
+    assert duplicate(file).source.where(("title",)) == "m.toml, line 2, key title"
 
 
 def test_nothing_on_a_file_can_be_changed() -> None:
@@ -363,10 +372,11 @@ def test_what_this_version_cannot_do_has_its_line() -> None:
 
 def test_reading_a_specification_imports_nothing_heavy_and_is_quick() -> None:
     code = (
-        "import sys, time; t = time.perf_counter(); import bayesglmm.specfile; t = time.perf_counter() - t;"
+        "import sys, time; t = time.process_time(); import bayesglmm.specfile; t = time.process_time() - t;"
         "print([m for m in ('numpy', 'pandas', 'numba', 'scipy', 'pymc', 'pyarrow') if m in sys.modules], t)"
     )
     runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(3)]
     modules, seconds = zip(*(run.stdout.rsplit(" ", 1) for run in runs), strict=True)
     assert set(modules) == {"[]"}
-    assert min(map(float, seconds)) < 0.25
+    # 0.15 s of processor time where it was written; twice that leaves room for slower and busy machines.
+    assert min(map(float, seconds)) < 0.3

@@ -119,7 +119,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "open", refuse)
-    assert file_refusal(tmp_path / "m.toml").endswith("m.toml': cannot be read (Permission denied).")
+    assert file_refusal(tmp_path / "m.toml").endswith("m.toml: cannot be read (Permission denied).")
 
 
 @pytest.mark.parametrize("content", [("\ufeff" + GOOD).encode(), GOOD.replace("\n", "\r\n").encode()])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bayesglmm.covariance import INDEPENDENT, SCALAR, STRUCTURES, UNSTRUCTURED, structure_for
-from bayesglmm.covariance.correlation import correlation_adjoint, correlation_factor
+from bayesglmm.covariance.correlation import correlation_adjoint, correlation_factor, factor_of
 
 SIZES = (2, 3, 4, 5)
 
@@ -26,7 +26,7 @@ def log_density(x: np.ndarray, eta: float, q: int) -> float:
 
 def correlations(x: np.ndarray, q: int) -> np.ndarray:
     """Return the strict lower triangle of R, row by row."""
-    L = UNSTRUCTURED.correlation_factor(x, q)
+    L = factor_of(UNSTRUCTURED, x, q)
     return (L @ L.T)[np.tril_indices(q, -1)]
 
 
@@ -48,7 +48,7 @@ def test_structure_for():
 def test_factor_is_the_cholesky_factor_of_a_correlation_matrix(q):
     for seed in range(5):
         x = 3 * random_x(q, seed)
-        L = UNSTRUCTURED.correlation_factor(x, q)
+        L = factor_of(UNSTRUCTURED, x, q)
         R = L @ L.T
         np.testing.assert_allclose(np.diag(R), 1.0, rtol=1e-14)
         assert np.linalg.eigvalsh(R).min() > 0
@@ -59,10 +59,10 @@ def test_factor_is_the_cholesky_factor_of_a_correlation_matrix(q):
 def test_every_correlation_matrix_has_coordinates(q):
     """x_i = L_i / L_ii is the inverse map, so that the coordinates cover all correlation matrices once."""
     x = random_x(q)
-    L = UNSTRUCTURED.correlation_factor(x, q)
+    L = factor_of(UNSTRUCTURED, x, q)
     back = np.concatenate([L[i, :i] / L[i, i] for i in range(1, q)])
     np.testing.assert_allclose(back, x, rtol=1e-14)
-    np.testing.assert_array_equal(UNSTRUCTURED.correlation_factor(np.zeros_like(x), q), np.eye(q))
+    np.testing.assert_array_equal(factor_of(UNSTRUCTURED, np.zeros_like(x), q), np.eye(q))
 
 
 @pytest.mark.parametrize("eta", [0.5, 1.0, 2.5, 20.0])
@@ -106,7 +106,7 @@ def test_density_is_a_power_of_the_determinant(q, eta):
     for seed in range(4):
         x = random_x(q, seed)
         _, log_jacobian = np.linalg.slogdet(jacobian(lambda at: correlations(at, q), x))
-        L = UNSTRUCTURED.correlation_factor(x, q)
+        L = factor_of(UNSTRUCTURED, x, q)
         _, log_determinant = np.linalg.slogdet(L @ L.T)
         constants.append(log_density(x, eta, q) - log_jacobian - (eta - 1) * log_determinant)
     np.testing.assert_allclose(constants, constants[0], atol=1e-7)
@@ -148,7 +148,7 @@ def test_adjoint_against_differences(q, eta):
         L = np.zeros((q, q))
         return np.array([correlation_factor(UNSTRUCTURED.code, at, eta, L) + (G * L).sum()])
 
-    L = UNSTRUCTURED.correlation_factor(x, q)
+    L = factor_of(UNSTRUCTURED, x, q)
     found = np.full(len(x), np.nan)
     correlation_adjoint(UNSTRUCTURED.code, x, eta, L, G, found)
     np.testing.assert_allclose(found, jacobian(objective, x)[0], rtol=1e-7, atol=1e-8)
@@ -159,7 +159,7 @@ def test_diagonal_structures_have_no_correlations(structure):
     for q in (1, 3):
         assert structure.coordinates(q) == 0
         assert structure.log_constant(q, 2.0) == 0.0
-        np.testing.assert_array_equal(structure.correlation_factor(np.empty(0), q), np.eye(q))
+        np.testing.assert_array_equal(factor_of(structure, np.empty(0), q), np.eye(q))
         gradient = np.array([5.0])
         correlation_adjoint(structure.code, np.empty(0), 1.0, np.eye(q), np.ones((q, q)), gradient)
         assert gradient == [5.0]
@@ -182,7 +182,7 @@ def test_unknown_structure_is_an_error():
 def test_theta_reaches_every_factor_of_the_structure(structure):
     q = 1 if structure is SCALAR else 3
     sd = np.array([0.5, 2.0, 3.0])[:q]
-    Lambda = sd[:, None] * structure.correlation_factor(random_x(q)[: structure.coordinates(q)], q)
+    Lambda = sd[:, None] * factor_of(structure, random_x(q)[: structure.coordinates(q)], q)
     theta = structure.theta
     free = Lambda[theta.positions(q)]
     assert len(free) == theta.size(q) == q + structure.coordinates(q)

@@ -92,6 +92,7 @@ MISTAKES = [
     ("y ~ (1 | g)^:x", "only added"),
     ("y ~ x - ^(1 | g)", "cannot be taken away"),
     ("y ~ (^| g)", "write 1 for the intercept"),
+    ("y ~ (x ^z | g)", "missing before 'z'"),
     ("y ~ (1 |^", "ends too early"),
     ("y ~ ^(1 | g", "never closed"),
     ("y ~ (^0 | g)", "Nothing varies"),

@@ -62,6 +62,7 @@ TEXTS = [
     ("y ~ (a + b) + c", "y ~ a + b + c"),
     ("y ~ ((a + 0) + b * c) - b:c + offset(t)", "y ~ 0 + a + b * c - b:c + offset(t)"),
     ("y ~ a + (b * c - b:c)", "y ~ a + (b * c - b:c)"),
+    ("y ~ (b * c - b) + a", "y ~ b * c - b + a"),
     ("y ~ a * b + (b * c - b:c) - a", "y ~ a * b + (b * c - b:c) - a"),
     # What is taken away altogether is not kept: its column need not be there.
     ("y ~ a + (b * c - b:c) - a", "y ~ b + c"),

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesglmm.design import build_design
+from bayesglmm.build import build_design
 from bayesglmm.errors import DataError, DataWarning
 from bayesglmm.spec import ModelSpec
 

@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bayesglmm.build import build_design
 from bayesglmm.datasets import load_dataset
-from bayesglmm.design import build_design
 from bayesglmm.errors import DataError
 from bayesglmm.spec import ModelSpec
 from bayesglmm.validate import separation, validate, validate_columns
