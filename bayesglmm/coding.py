@@ -20,7 +20,7 @@ import pandas as pd
 
 from bayesglmm.errors import DataError, Problem
 from bayesglmm.formula import columns, common_text, component_names, expression_text
-from bayesglmm.formula.tree import Common, Name, Node, Number
+from bayesglmm.formula.tree import Binary, Call, Common, Name, Node, Number, Sum, Unary
 
 __all__ = ["INTERCEPT", "Coding", "evaluate", "learn_coding"]
 
@@ -51,6 +51,7 @@ class Coding:
     terms: tuple[str, ...]
     categorical: tuple[bool, ...]
     _learned: Any = field(repr=False, compare=False)
+    _factors: frozenset[str] = frozenset()
 
     def matrix(self, data: pd.DataFrame) -> np.ndarray:
         """Return the (n, p) matrix of ``data`` in the learned coding, its levels, means and knots.
@@ -63,7 +64,7 @@ class Coding:
         if self._learned is None:
             return np.ones((len(data), len(self.names)))  # nothing, or an intercept alone
         with _said_of(self.columns, "these rows cannot be coded as those that the model learned from"):
-            matrix = self._learned.evaluate_new_data(_renamed(data, self.columns)).design_matrix
+            matrix = self._learned.evaluate_new_data(_renamed(data, self.columns, self._factors)).design_matrix
             return np.ascontiguousarray(matrix, dtype=np.float64).reshape(len(data), -1)
 
 
@@ -84,15 +85,35 @@ def _places(names: tuple[str, ...]) -> dict[str, str]:
     return {f"colz{k}q": name for k, name in enumerate(names)}
 
 
-def _renamed(data: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
-    """Return the named columns under placeholder names, unused categories dropped."""
+def _renamed(data: pd.DataFrame, names: tuple[str, ...], factors: frozenset[str]) -> pd.DataFrame:
+    """Return the named columns under placeholder names, unused categories dropped.
+
+    Whole numbers become floats, unless they are levels (``factors``): a product of small integers overflows in silence.
+    """
     renamed = {}
     for place, name in _places(names).items():
         column = data[name]
         if isinstance(column.dtype, pd.CategoricalDtype):
             column = column.cat.remove_unused_categories()
+        elif pd.api.types.is_integer_dtype(column.dtype):
+            column = column.astype(np.int64 if name in factors else np.float64)
         renamed[place] = column
     return pd.DataFrame(renamed, index=data.index)
+
+
+def _factors(node: Node) -> Iterator[str]:
+    """Yield the columns inside ``C(...)``, whose values are levels."""
+    match node:
+        case Call(function="C"):
+            yield from columns(node)
+        case Call(arguments=parts) | Sum(terms=parts):
+            for part in parts:
+                yield from _factors(part)
+        case Binary(left=left, right=right):
+            yield from _factors(left)
+            yield from _factors(right)
+        case Unary(operand=operand):
+            yield from _factors(operand)
 
 
 def learn_coding(common: Common, data: pd.DataFrame) -> tuple[Coding, np.ndarray]:
@@ -116,12 +137,13 @@ def learn_coding(common: Common, data: pd.DataFrame) -> tuple[Coding, np.ndarray
         names = (INTERCEPT,) if common.intercept else ()
         return Coding(names, (), names, tuple(False for _ in names), None), np.ones((len(data), len(names)))
     used = columns(common.terms)
+    factors = frozenset(_factors(common.terms))
     place_of = {name: place for place, name in _places(used).items()}
     text = common_text(common, place_of.__getitem__)
     # A column alone is called as it is; anything else as the formula writes it.
     written = {**component_names(common, place_of.__getitem__), **_places(used)}
     with _said_of(used, "these columns cannot be coded"):
-        learned = _design_matrices(text, _renamed(data, used)).common
+        learned = _design_matrices(text, _renamed(data, used, factors)).common
     labelled: list[str] = []
     terms: list[str] = []
     categorical: list[bool] = []
@@ -133,7 +155,7 @@ def learn_coding(common: Common, data: pd.DataFrame) -> tuple[Coding, np.ndarray
         categorical += [indicators] * len(labels)
     matrix = np.ascontiguousarray(learned.design_matrix, dtype=np.float64).reshape(len(data), -1)
     _forget_rows(learned)
-    return Coding(tuple(labelled), used, tuple(terms), tuple(categorical), learned), matrix
+    return Coding(tuple(labelled), used, tuple(terms), tuple(categorical), learned, factors), matrix
 
 
 def _labels(term: Any, written: Mapping[str, str]) -> tuple[str, list[str]]:
@@ -168,7 +190,7 @@ def evaluate(expression: Node, data: pd.DataFrame) -> np.ndarray:
             return data[expression.name].to_numpy(dtype=np.float64)
         place_of = {name: place for place, name in _places(used).items()}
         text = "0 + " + expression_text(expression, place_of.__getitem__)
-        matrix = _design_matrices(text, _renamed(data, used)).common.design_matrix
+        matrix = _design_matrices(text, _renamed(data, used, frozenset())).common.design_matrix
         return np.ascontiguousarray(matrix, dtype=np.float64).reshape(len(data))
 
 

@@ -7,7 +7,8 @@ import math
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,7 +113,8 @@ def fit_file(path: Path, settings: Sequence[str], *, out: Path | None, as_json: 
     fits = []
     for method in file.compare.methods:
         began = time.perf_counter()
-        fits.append(model.fit(method))
+        with _busy(f"fitting by {method}", progress):
+            fits.append(model.fit(method))
         seconds[method] = time.perf_counter() - began
     began = time.perf_counter()
     posterior = model.sample(**file.sample.arguments(), progress=progress)
@@ -133,6 +135,18 @@ def fit_file(path: Path, settings: Sequence[str], *, out: Path | None, as_json: 
         if out is not None:
             print(f"\nwritten to {out}: posterior.nc, comparison.csv, run.json")
     return DONE if run.status == "converged" else NOT_CONVERGED
+
+
+@contextmanager
+def _busy(words: str, visible: bool) -> Iterator[None]:
+    """Show on standard error that something is under way, where somebody watches."""
+    if not (visible and sys.stderr.isatty()):
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(words):
+        yield
 
 
 def document(run: Run, cautions: Sequence[str] = ()) -> dict[str, Any]:

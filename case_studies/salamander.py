@@ -225,29 +225,29 @@ model
 # %%
 prior = model.prior_predictive(draws=4000, seed=1986)
 played = prior["prior_predictive"]["mated"].to_numpy()[0]
-prior_rate = played[:, (data["cross"] == "RR").to_numpy()].mean(axis=1)
+prior_count = played[:, (data["cross"] == "RR").to_numpy()].sum(axis=1)  # of 90; the four crosses have the same prior
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
 mu = np.linspace(0.001, 0.999, 999)
 for scale, style in ((2.5, "-"), (10.0, "--")):
     density = norm.pdf(logit(mu), scale=scale) / (mu * (1 - mu))
-    left.plot(mu, density, style, color="0.2", label=rf"$\beta \sim$ Normal(0, {scale:g})")
+    left.plot(mu, density, style, color="black", label=rf"$\beta \sim$ Normal(0, {scale:g})")
 left.set(ylim=(0, 4), xlabel="probability of a typical pair", yticks=[], title="Prior of one probability")
 left.legend(frameon=False)
-right.hist(prior_rate, bins=np.linspace(0, 1, 31), density=True, color="0.8")
-for cross in CROSSES:
-    own = cross[0] == cross[1]
-    right.axvline(trials["mean"][cross], color=COLOUR[cross[0]], linestyle="-" if own else ":", label=f"{cross} seen")
-right.set(xlabel="proportion mated of the 90 trials of a cross", yticks=[], title="Prior predictive proportion")
-right.legend(frameon=False)
+right.hist(prior_count, bins=np.arange(0, 92, 3) - 0.5, density=True, color="0.8")
+for cross, words in {"WR": "WR", "RW": "RW", "RR": "RR, WW"}.items():
+    right.axvline(trials["sum"][cross], color=COLOUR[cross[0]])
+    right.text(trials["sum"][cross] + 1, 0.0195, words, color=COLOUR[cross[0]])
+right.set(ylim=(0, 0.021), xlabel="matings in the 90 trials of a cross", yticks=[])
+right.set_title("Prior predictive (grey), and what was seen")
 keep(figure, "prior")
 
 # %% [markdown]
 # With scale 2.5 a typical pair has a probability below 1% or above 99% in 6.6% of the prior draws; with
 # scale 10, which looks more modest still, in 65% of them. A very wide prior on the logit scale is a
-# strong opinion: that nearly every pair does the same thing. Ours says nearly nothing about any
-# proportion between none and all: the middle 95% of the simulated proportions reach from 0.03 to 0.97,
-# and the four that were seen lie well inside.
+# strong opinion: that nearly every pair does the same thing. Ours leaves every number of matings open:
+# fewer than 10 or more than 80 of the 90 trials of a cross succeed in 14% of the simulated experiments,
+# and the four numbers that were seen lie where the prior is unsurprised.
 #
 # For the animals, the prior median of a standard deviation is 1.69, so an animal one standard deviation
 # above the average multiplies the odds by 5.4. The data may well say that it is less.
@@ -262,10 +262,10 @@ says("1%", expit(logit(0.01)))
 says("99%", 1 - expit(logit(0.01)))
 says("10", 10.0)
 says("65%", 2 * norm.cdf(logit(0.01), scale=10))
-low, high = quantile(prior_rate[None], 0.025), quantile(prior_rate[None], 0.975)
-says("0.03", *low)
-says("0.97", *high)
-assert trials["mean"].between(low[0] + 0.1, high[0] - 0.1).all()
+says("80", 90 - 10)
+extreme = (prior_count < 10) | (prior_count > 80)
+says("14%", *mean(extreme[None]))
+assert trials["sum"].between(*np.quantile(prior_count, [0.1, 0.9])).all()
 says("1.69", halfnorm.median(scale=2.5))
 says("5.4", np.exp(halfnorm.median(scale=2.5)))
 
@@ -338,7 +338,7 @@ for name, values in contrast.items():
 #   perhaps small.
 # - **Whiteside females** (WW - WR): ahead by 3.0, interval 1.91 to 4.25. There is no doubt.
 # - **The sum of the two**, the interaction of the population of the female with that of the male, is
-#   3.76, from 2.5 to 5.1: zero would mean that the populations do not tell each other apart. They do.
+#   3.76, from 2.51 to 5.10: zero would mean that the populations do not tell each other apart. They do.
 # - The preference of Whiteside females is the stronger one with a probability of 99.6%. The isolation
 #   has a direction.
 
@@ -378,7 +378,7 @@ typical = {c: expit(beta[c]) for c in CROSSES}
 average = {c: expit(beta[c][..., None] + total[..., None] * nodes) @ (weights / weights.sum()) for c in CROSSES}
 reach = {c: (expit(beta[c] - norm.ppf(0.9) * total), expit(beta[c] + norm.ppf(0.9) * total)) for c in CROSSES}
 
-figure, axis = plt.subplots(figsize=(7.5, 3.6), layout="constrained")
+figure, axis = plt.subplots(figsize=(7.5, 4.0), layout="constrained")
 for k, cross in enumerate(CROSSES[::-1]):
     colour = COLOUR[cross[0]]
     low, high = (np.median(end) for end in reach[cross])
@@ -394,7 +394,7 @@ axis.plot([], [], color="0.3", alpha=0.25, linewidth=10, label="middle 80% of pa
 axis.set_yticks(range(4), CROSSES[::-1])
 axis.set(xlim=(0, 1), xlabel="probability of mating")
 axis.spines[["top", "right"]].set_visible(False)
-figure.legend(loc="outside lower center", ncols=4, frameon=False)
+figure.legend(loc="outside lower center", ncols=2, frameon=False)
 keep(figure, "probabilities")
 
 averaged = {c: logit(average[c]) for c in CROSSES}
@@ -408,10 +408,10 @@ averaged = {c: logit(average[c]) for c in CROSSES}
 # | WW | 0.73 | 0.66 | 0.67 |
 #
 # The averages are where the raw proportions are, the typical pairs lie further from one half. Neither is
-# wrong. "How often will a Whiteside female and a Rough Butt male mate?" is the average, 22%. "What if
-# the same two animals had belonged to the other population?" is answered by the contrasts above, which
-# hold given the animals. Averaged first, the interaction shrinks from 3.76 to 2.46, and the raw one is
-# 2.48: a raw log-odds ratio estimates the averaged one.
+# wrong. "How often will a Whiteside female and a Rough Butt male mate?" is the average, 22%. "How do the
+# odds of this female change if her partner comes from the other population and is otherwise the same?"
+# is a contrast of the section before, which holds given the animals. Averaged first, the interaction
+# shrinks from 3.76 to 2.46, and the raw one is 2.48: a raw log-odds ratio estimates the averaged one.
 #
 # The averages are also less certain than independent trials would have it: for RR the posterior standard
 # deviation is 0.062, where the raw standard error was 0.050.
@@ -505,19 +505,20 @@ print(bg.compare(posterior, laplace, *published))
 names = [f"cross[{c}]" for c in CROSSES] + ["sd(female)", "sd(male)"]
 tables = {name: result.tidy().set_index("name") for name, result in (("posterior", posterior), ("Laplace", laplace))}
 gibbs, pql, mcem, exact = (p.estimates for p in published)
-figure, axis = plt.subplots(figsize=(7.5, 4.4), layout="constrained")
-for (method, table), shift, colour in zip(tables.items(), (0.22, 0.0), ("#333333", "#c44e52"), strict=True):
-    heights = np.arange(6)[::-1] + shift
-    axis.hlines(heights, table.loc[names, "lower"], table.loc[names, "upper"], color=colour, linewidth=2)
-    axis.plot(table.loc[names, "estimate"], heights, "o", color=colour, label=f"{method} (95%)")
-heights = np.arange(6)[::-1] - 0.22
-for label, estimates, marker in (("Gibbs 1992", gibbs, "s"), ("PQL 1993", pql, "D"), ("exact ML", exact, "x")):
-    axis.plot([estimates[n] for n in names], heights, marker, color="0.45", fillstyle="none", label=label)
-axis.axvline(0, color="0.7", linewidth=0.8, zorder=0)
-axis.set_yticks(np.arange(6)[::-1], names)
-axis.set(xlabel="logit scale")
-axis.spines[["top", "right"]].set_visible(False)
-figure.legend(loc="outside lower center", ncols=5, frameon=False)
+figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
+parts = {"cross effects": names[:4], "standard deviations": names[4:]}
+for axis, (title, shown) in zip(axes, parts.items(), strict=True):
+    places = np.arange(len(shown))[::-1]
+    for (method, table), shift, colour in zip(tables.items(), (0.22, 0.0), ("#333333", "#c44e52"), strict=True):
+        rows = table.loc[shown]
+        axis.hlines(places + shift, rows["lower"], rows["upper"], color=colour, linewidth=2)
+        axis.plot(rows["estimate"], places + shift, "o", color=colour, label=f"{method} (95%)")
+    for label, estimates, marker in (("Gibbs 1992", gibbs, "s"), ("PQL 1993", pql, "D"), ("exact ML", exact, "x")):
+        axis.plot([estimates[n] for n in shown], places - 0.22, marker, color="0.4", fillstyle="none", label=label)
+    axis.set_yticks(places, shown)
+    axis.set(ylim=(-0.6, len(shown) - 0.4), title=title, xlabel="logit scale")
+    axis.spines[["top", "right"]].set_visible(False)
+figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
 keep(figure, "comparison")
 
 # %% [markdown]

@@ -233,3 +233,14 @@ def test_new_rows_with_missing_values_or_text_are_refused_with_column_and_row() 
         design.new_rows(data.assign(e="text"))
     with pytest.raises(bg.DataError, match="g: is not a column of the new data"):
         design.new_rows(data.drop(columns="g"))
+
+
+def test_products_of_whole_numbers_do_not_overflow() -> None:
+    data = pd.DataFrame(
+        {"u": np.array([100, 2], dtype=np.int8), "v": np.array([50, 3], dtype=np.int8), "w": [10**10, 1]}
+    )
+    _, X = learn_coding(parse("y ~ 0 + u:v + w:I(w)").common, data)
+    assert X[:, 0].tolist() == [5000.0, 6.0]
+    assert X[0, 1] == 1e20
+    coding, _ = learn_coding(parse("y ~ 0 + C(u)").common, data)
+    assert coding.names == ("C(u)[2]", "C(u)[100]")
