@@ -8,6 +8,7 @@ allowed, what to do. Problems that can be known together are raised together: `P
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -52,7 +53,15 @@ class FormulaError(BayesGLMMError, ValueError):
         head, tail = ("..." if start else ""), ("..." if stop < len(text) else "")
         self.text = head + shown + tail
         self.position = position - start + len(head)
-        super().__init__(f"{problem}\n    {self.text}\n    {' ' * self.position}^" if text else problem)
+        gap = " " * sum(map(_width, self.text[: self.position]))
+        super().__init__(f"{problem}\n    {self.text}\n    {gap}^" if text else problem)
+
+
+def _width(character: str) -> int:
+    """Return how many columns of a terminal a character takes."""
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 @dataclass(frozen=True)

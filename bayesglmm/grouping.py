@@ -192,7 +192,7 @@ def group_effects(terms: tuple[GroupTerm, ...], data: pd.DataFrame) -> tuple[Gro
         has_intercept = bool(names) and names[0] == INTERCEPT
         # A copy, also where there is nothing to copy: a view would keep the column of ones alive.
         slopes = np.array(matrix[:, 1:].T if has_intercept else matrix.T, order="C")
-        earlier = [e for e in coded if e.factor.columns == factor.columns]
+        earlier = [e for e in coded if set(e.factor.columns) == set(factor.columns)]
         twice = sorted({n for e in earlier for n in e.effects} & set(names))
         name = ":".join(factor.columns)
         if twice:

@@ -223,7 +223,7 @@ model
 # typical pair mates. And let the model play the whole experiment before it has seen any data.
 
 # %%
-prior = model.prior_predictive(draws=4000, seed=1)
+prior = model.prior_predictive(draws=4000, seed=12)
 played = prior["prior_predictive"]["mated"].to_numpy()[0]
 prior_count = played[:, (data["cross"] == "RR").to_numpy()].sum(axis=1)  # of 90; the four crosses have the same prior
 
@@ -276,7 +276,7 @@ says("5.4", np.exp(halfnorm.median(scale=2.5)))
 # before the figures: the package puts it above every summary.
 
 # %%
-posterior = model.sample(draws=1000, chains=4, seed=1, progress=False)
+posterior = model.sample(draws=1000, chains=4, seed=12, progress=False)
 verdict = posterior.check()
 print(verdict)
 print(posterior.summary().round(3).to_string())
