@@ -1,4 +1,4 @@
-"""Z as index and value: which group effects a row touches, and with what weight. Compiled products with it."""
+"""Z as index and value: which group effects a row touches, and with what weight. Products with it."""
 
 from __future__ import annotations
 
@@ -44,9 +44,15 @@ class EffectColumns:
         stacked = np.array(index, dtype=np.int64).reshape(len(index), n)
         return cls(stacked, np.array(value, dtype=np.float64).reshape(len(index), n), at)
 
+    def with_values(self, value: np.ndarray) -> EffectColumns:
+        """Return the same effects with other multipliers (m, n): those of Z Lambda, for instance."""
+        return EffectColumns(self.index, value, self.size)
+
     def times(self, u: np.ndarray) -> np.ndarray:
         """Return Z u, shape (n,)."""
-        return np.einsum("mn,mn->n", self.value, u[self.index]) if len(self.index) else np.zeros(self.index.shape[1])
+        out = np.zeros(self.index.shape[1])
+        _gather(self.index, self.value, u, out)
+        return out
 
     def transposed_times(self, r: np.ndarray) -> np.ndarray:
         """Return Z' r, shape (Q,)."""
@@ -54,17 +60,12 @@ class EffectColumns:
         _scatter(self.index, self.value, r, out)
         return out
 
-    def crossproduct(self, weights: np.ndarray) -> np.ndarray:
-        """Return Z' diag(weights) Z, dense, shape (Q, Q)."""
-        out = np.zeros((self.size, self.size))
-        _crossproduct(self.index, self.value, weights, out)
-        return out
 
-    def row_quadratics(self, V: np.ndarray) -> np.ndarray:
-        """Return z_i' V z_i for every row i, shape (n,); V is symmetric, shape (Q, Q)."""
-        out = np.zeros(self.index.shape[1])
-        _row_quadratics(self.index, self.value, V, out)
-        return out
+@compiled
+def _gather(index, value, u, out):  # type: ignore[no-untyped-def]  # compiled
+    for a in range(index.shape[0]):
+        for i in range(index.shape[1]):
+            out[i] += value[a, i] * u[index[a, i]]
 
 
 @compiled
@@ -72,19 +73,3 @@ def _scatter(index, value, r, out):  # type: ignore[no-untyped-def]  # compiled
     for a in range(index.shape[0]):
         for i in range(index.shape[1]):
             out[index[a, i]] += value[a, i] * r[i]
-
-
-@compiled
-def _crossproduct(index, value, weights, out):  # type: ignore[no-untyped-def]  # compiled
-    for a in range(index.shape[0]):
-        for b in range(index.shape[0]):
-            for i in range(index.shape[1]):
-                out[index[a, i], index[b, i]] += weights[i] * value[a, i] * value[b, i]
-
-
-@compiled
-def _row_quadratics(index, value, V, out):  # type: ignore[no-untyped-def]  # compiled
-    for a in range(index.shape[0]):
-        for b in range(index.shape[0]):
-            for i in range(index.shape[1]):
-                out[i] += V[index[a, i], index[b, i]] * value[a, i] * value[b, i]

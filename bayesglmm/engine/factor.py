@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +45,18 @@ class FactorLayout:
         return self.slices[-1].stop if self.slices else 0
 
     @functools.cached_property
+    def row_slices(self) -> tuple[slice, ...]:
+        """Each term's rows of the (m, n) arrays of `EffectColumns`."""
+        stops = np.cumsum([0, *(g.n_effects for g in self.groups)]).tolist()
+        return tuple(slice(a, b) for a, b in itertools.pairwise(stops))
+
+    @functools.cached_property
+    def effect_slices(self) -> tuple[slice, ...]:
+        """Each term's part of u."""
+        stops = np.cumsum([0, *(g.size for g in self.groups)]).tolist()
+        return tuple(slice(a, b) for a, b in itertools.pairwise(stops))
+
+    @functools.cached_property
     def diagonal(self) -> np.ndarray:
         """Which entries of theta are diagonal entries of a Lambda (kept >= 0), bool, shape (size,)."""
         parts = [g.structure.theta.diagonal(g.n_effects) for g in self.groups]
@@ -64,44 +77,25 @@ class RelativeFactor:
     layout: FactorLayout
     blocks: tuple[np.ndarray, ...]
 
-    def times(self, M: np.ndarray) -> np.ndarray:
-        """Return Lambda M for M of shape (Q,) or (Q, k)."""
-        return self._apply(M, transposed=False)
-
-    def transposed_times(self, M: np.ndarray) -> np.ndarray:
-        """Return Lambda' M for M of shape (Q,) or (Q, k)."""
-        return self._apply(M, transposed=True)
-
-    def _apply(self, M: np.ndarray, transposed: bool) -> np.ndarray:
-        out = np.empty_like(M)
+    def times(self, z: np.ndarray) -> np.ndarray:
+        """Return u = Lambda z for z of shape (Q,) or (Q, k)."""
+        u = np.empty_like(z)
         at = 0
         for group, block in zip(self.layout.groups, self.blocks, strict=True):
             part = slice(at, at + group.size)
-            B = block.T if transposed else block
-            stacked = M[part].reshape(group.n_levels, group.n_effects, -1)
-            out[part] = (B @ stacked).reshape(M[part].shape)
+            stacked = z[part].reshape(group.n_levels, group.n_effects, -1)
+            u[part] = (block @ stacked).reshape(z[part].shape)
             at += group.size
+        return u
+
+    def rows(self, value: np.ndarray) -> np.ndarray:
+        """Return the rows of Z Lambda at the effects that they touch, given those of Z, both (m, n)."""
+        out = np.empty_like(value)
+        for group, block, part in zip(self.layout.groups, self.blocks, self.layout.row_slices, strict=True):
+            out[part] = block.T @ value[part] if group.n_effects > 1 else block[0, 0] * value[part]
         return out
 
-    def pull_back(self, pairs: list[tuple[np.ndarray, np.ndarray]], B: np.ndarray) -> np.ndarray:
-        """Return the gradient in theta, given the gradient in Lambda as sums over levels.
-
-        Parameters
-        ----------
-        pairs : list of (a, b), each shape (Q,)
-            Contribute sum_j a_j b_j' to the gradient of a term's block.
-        B : ndarray, shape (Q, Q)
-            Contributes the sum of its diagonal blocks.
-        """
-        gradient = np.empty(self.layout.size)
-        at = 0
-        for group, where in zip(self.layout.groups, self.layout.slices, strict=True):
-            J, q = group.n_levels, group.n_effects
-            part = slice(at, at + group.size)
-            levels = np.arange(J)
-            G = B[part, part].reshape(J, q, J, q)[levels, :, levels, :].sum(axis=0)
-            for a, b in pairs:
-                G = G + a[part].reshape(J, q).T @ b[part].reshape(J, q)
-            gradient[where] = group.structure.theta.pull_back(G)
-            at += group.size
-        return gradient
+    def pull_back(self, gradients: tuple[np.ndarray, ...]) -> np.ndarray:
+        """Return the gradient in theta, given the gradient in each block (q, q)."""
+        parts = [g.structure.theta.pull_back(G) for g, G in zip(self.layout.groups, gradients, strict=True)]
+        return np.concatenate(parts) if parts else np.zeros(0)

@@ -5,7 +5,7 @@ Gaussian responses). The gradient follows the mode by the implicit function theo
 c = s d3 / 2, v = H^-1 A' c and r = d1 + c - W A v (row by row),
 
     d/dbeta    = X' r
-    d/dLambda  = (Z' r) z' + (Z' d1) v' - [Z'WZ Lambda H^-1]   (sums of diagonal blocks)
+    d/dLambda  = sum_j (Z' r)_j z_j' + (Z' d1)_j v_j' - sum_i W_i z_i (H^-1 a_i)'   (a term's own parts of each)
     d/dlog phi = sum lp + s'd2p / 2 + d1p' A v
 
 The same formulas without priors serve every classical method; see Kristensen et al. (2016) for the general case.
@@ -13,13 +13,16 @@ The same formulas without priors serve every classical method; see Kristensen et
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from bayesglmm.design import Design
 from bayesglmm.engine.effects import EffectColumns
+from bayesglmm.engine.elimination import Elimination
 from bayesglmm.engine.factor import FactorLayout, RelativeFactor
+from bayesglmm.engine.pattern import Pattern
 from bayesglmm.engine.pirls import Mode, Rows, find_mode
 from bayesglmm.families.rows import compile_rows
 
@@ -73,7 +76,8 @@ class LaplaceMarginal:
     def of(cls, design: Design) -> LaplaceMarginal:
         """Prepare ``design``."""
         kernels = compile_rows(design.family_link.row)
-        rows = Rows(design.y, design.size, design.weights, EffectColumns.of(design), kernels)
+        effects = EffectColumns.of(design)
+        rows = Rows(design.y, design.size, design.weights, effects, Pattern.of(design, effects), kernels)
         return cls(design, rows, FactorLayout.of(design), float(design.weights @ design.log_constants))
 
     def evaluate(self, beta: np.ndarray, theta: np.ndarray, log_phi: float, start: np.ndarray) -> Evaluation:
@@ -83,25 +87,34 @@ class LaplaceMarginal:
         fixed = self.design.offset + self.design.X @ beta
         mode = find_mode(self.rows, fixed, factor, phi, start)
         size = len(beta) + self.layout.size + int(self.design.dispersion is not None)
-        if not mode.converged:
+        if not mode.converged or mode.elimination is None:
             return Evaluation(-np.inf, np.full(size, np.nan), mode, factor)
-        value = mode.value - 0.5 * mode.log_determinant + self.constant
-        return Evaluation(value, self._gradient(mode, factor), mode, factor)
+        value = mode.value - 0.5 * mode.elimination.log_determinant + self.constant
+        return Evaluation(value, self._gradient(mode, mode.elimination, factor), mode, factor)
 
-    def _gradient(self, mode: Mode, factor: RelativeFactor) -> np.ndarray:
+    def _gradient(self, mode: Mode, elimination: Elimination, factor: RelativeFactor) -> np.ndarray:
         _, d1, d2, d3, lp, d1p, d2p = mode.rows
-        effects = self.rows.effects
-        # H^-1 Lambda' = M; leverages are the quadratics of Lambda M.
-        M = mode.solve(factor.transposed_times(np.eye(effects.size)))
-        s = effects.row_quadratics(factor.times(M))
+        A = mode.A
+        solutions = elimination.row_solutions()  # H^-1 a_i where row i touches
+        s = np.einsum("mn,mn->n", A.value, solutions)
         c = 0.5 * s * d3
-        v = mode.solve(factor.transposed_times(effects.transposed_times(c)))
-        Av = effects.times(factor.times(v))
+        v = elimination.solve(A.transposed_times(c))
+        Av = A.times(v)
         r = d1 + c + d2 * Av
-        parts = [self.design.X.T @ r]
-        pairs = [(effects.transposed_times(r), mode.z), (effects.transposed_times(d1), v)]
-        H_inverse = mode.solve(np.eye(effects.size))
-        parts.append(factor.pull_back(pairs, -(mode.C @ factor.times(H_inverse))))
+        parts = [self.design.X.T @ r, factor.pull_back(tuple(self._block_gradients(mode, r, v, solutions)))]
         if self.design.dispersion is not None:
             parts.append(np.array([lp.sum() + 0.5 * (s @ d2p) + d1p @ Av]))
         return np.concatenate(parts)
+
+    def _block_gradients(self, mode: Mode, r: np.ndarray, v: np.ndarray, solutions: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield the gradient in each term's block of Lambda, (q, q)."""
+        effects = self.rows.effects
+        d1, d2 = mode.rows[1], mode.rows[2]
+        Zr, Zd = effects.transposed_times(r), effects.transposed_times(d1)
+        for group, rows, part in zip(
+            self.design.groups, self.layout.row_slices, self.layout.effect_slices, strict=True
+        ):
+            shape = (group.n_levels, group.n_effects)
+            G = Zr[part].reshape(shape).T @ mode.z[part].reshape(shape)
+            G += Zd[part].reshape(shape).T @ v[part].reshape(shape)
+            yield G + (effects.value[rows] * d2) @ solutions[rows].T

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg as sla
 
 from bayesglmm.engine.effects import EffectColumns
+from bayesglmm.engine.elimination import Elimination, eliminate
 from bayesglmm.engine.factor import RelativeFactor
+from bayesglmm.engine.pattern import Pattern
 from bayesglmm.families.rows import RowKernels
 
 __all__ = ["Mode", "Rows", "find_mode"]
@@ -33,6 +34,8 @@ class Rows:
         As in `Design`.
     effects : EffectColumns
         Z.
+    pattern : Pattern
+        Which effects meet.
     kernels : RowKernels
         Compiled row derivatives of the family and link.
     """
@@ -41,6 +44,7 @@ class Rows:
     size: np.ndarray
     weights: np.ndarray
     effects: EffectColumns
+    pattern: Pattern
     kernels: RowKernels
 
     def derivatives(self, eta: np.ndarray, phi: float) -> np.ndarray:
@@ -64,10 +68,10 @@ class Mode:
         Weighted row derivatives there.
     value : float
         h at the mode; -inf if the search failed.
-    C : ndarray, shape (Q, Q)
-        Z' W Z with the observed weights W = -d2.
-    cholesky : ndarray, shape (Q, Q)
-        Lower factor of H = I + Lambda' C Lambda.
+    A : EffectColumns
+        Z Lambda.
+    elimination : Elimination or None
+        H = I + A' W A factored, with the observed weights W = -d2; None if H is not positive definite.
     iterations : int
         Newton steps taken.
     converged : bool
@@ -78,19 +82,10 @@ class Mode:
     eta: np.ndarray
     rows: np.ndarray
     value: float
-    C: np.ndarray
-    cholesky: np.ndarray
+    A: EffectColumns
+    elimination: Elimination | None
     iterations: int
     converged: bool
-
-    def solve(self, b: np.ndarray) -> np.ndarray:
-        """Return H^-1 b."""
-        return sla.cho_solve((self.cholesky, True), b, check_finite=False)
-
-    @property
-    def log_determinant(self) -> float:
-        """Logarithm of det H."""
-        return 2.0 * float(np.log(np.diagonal(self.cholesky)).sum())
 
 
 def find_mode(rows: Rows, fixed: np.ndarray, factor: RelativeFactor, phi: float, start: np.ndarray) -> Mode:
@@ -109,90 +104,59 @@ def find_mode(rows: Rows, fixed: np.ndarray, factor: RelativeFactor, phi: float,
     start : ndarray, shape (Q,)
         First z (a warm start: the mode at nearby parameters).
     """
-    effects = rows.effects
-    z, eta, table, value = _move(rows, fixed, factor, phi, start)
+    A = rows.effects.with_values(factor.rows(rows.effects.value))
+    z, eta, table, value = _move(rows, fixed, A, phi, start)
     if not np.isfinite(value) and z.any():
-        return find_mode(rows, fixed, factor, phi, np.zeros_like(start))
+        z, eta, table, value = _move(rows, fixed, A, phi, np.zeros_like(start))
     for iteration in range(1, _MAX_ITERATIONS + 1):
-        gradient = factor.transposed_times(effects.transposed_times(table[1])) - z
+        gradient = A.transposed_times(table[1]) - z
         # Where l is not concave the observed weight is negative; a step needs positive ones, the mode does not care.
-        C = effects.crossproduct(np.maximum(-table[2], 0.0))
-        step = sla.cho_solve((_cholesky(_hessian(C, factor)), True), gradient, check_finite=False)
+        found = eliminate(rows.pattern, A.value, np.maximum(-table[2], 0.0))
+        if found is None:  # rounding: weights so large that 1 is lost beside them
+            break
+        step = found.solve(gradient)
         decrement = float(gradient @ step)
-        scale = 1.0 + abs(value)
         # So close to the mode that rounding hides the gain in h: the full step is safe, and halving would refuse it.
-        close = decrement <= _CLOSE * scale
-        z, eta, table, new_value = (
-            _move(rows, fixed, factor, phi, z + step) if close else _halve(rows, fixed, factor, phi, z, step, value)
-        )
-        stuck = not close and new_value <= value
-        value = new_value
+        close = decrement <= _CLOSE * (1.0 + abs(value))
+        moved = _move(rows, fixed, A, phi, z + step) if close else _halve(rows, fixed, A, phi, z, step, value)
+        stuck = not close and moved[3] <= value
+        z, eta, table, value = moved
         if decrement <= _TOLERANCE:
             # Convergence is quadratic: 1e-12 before the step is far below rounding after it.
-            return _finish(rows, factor, z, eta, table, value, iteration, converged=True)
+            return _finish(rows, A, moved, iteration, converged=True)
         if stuck or not np.isfinite(value):
             break
-    return _finish(rows, factor, z, eta, table, value, iteration, converged=False)
+    return _finish(rows, A, (z, eta, table, value), iteration, converged=False)
 
 
-def _penalised(table: np.ndarray, z: np.ndarray) -> float:
-    value = float(table[0].sum() - 0.5 * (z @ z))
-    return value if np.isfinite(value) else -np.inf
+type _Point = tuple[np.ndarray, np.ndarray, np.ndarray, float]
 
 
 def _halve(
-    rows: Rows,
-    fixed: np.ndarray,
-    factor: RelativeFactor,
-    phi: float,
-    z: np.ndarray,
-    step: np.ndarray,
-    value: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    rows: Rows, fixed: np.ndarray, A: EffectColumns, phi: float, z: np.ndarray, step: np.ndarray, value: float
+) -> _Point:
     """Take the longest of the steps 1, 1/2, 1/4, ... that raises h; none if none does."""
     length = 1.0
     for _ in range(_MAX_HALVINGS):
-        moved = _move(rows, fixed, factor, phi, z + length * step)
+        moved = _move(rows, fixed, A, phi, z + length * step)
         if moved[3] > value:
             return moved
         length *= 0.5
-    return _move(rows, fixed, factor, phi, z)
+    return _move(rows, fixed, A, phi, z)
 
 
-def _move(
-    rows: Rows, fixed: np.ndarray, factor: RelativeFactor, phi: float, z: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+def _move(rows: Rows, fixed: np.ndarray, A: EffectColumns, phi: float, z: np.ndarray) -> _Point:
     """Return z, eta, the row derivatives and h at z."""
-    eta = fixed + rows.effects.times(factor.times(z))
+    eta = fixed + A.times(z)
     table = rows.derivatives(eta, phi)
-    return z, eta, table, _penalised(table, z)
+    value = float(table[0].sum() - 0.5 * (z @ z))
+    return z, eta, table, value if np.isfinite(value) else -np.inf
 
 
-def _hessian(C: np.ndarray, factor: RelativeFactor) -> np.ndarray:
-    """Return I + Lambda' C Lambda."""
-    H = factor.transposed_times(factor.transposed_times(C).T)
-    H[np.diag_indices_from(H)] += 1.0
-    return H
-
-
-def _cholesky(H: np.ndarray) -> np.ndarray:
-    return np.asarray(sla.cholesky(H, lower=True, check_finite=False)) if len(H) else H
-
-
-def _finish(
-    rows: Rows,
-    factor: RelativeFactor,
-    z: np.ndarray,
-    eta: np.ndarray,
-    table: np.ndarray,
-    value: float,
-    iterations: int,
-    converged: bool,
-) -> Mode:
-    C = rows.effects.crossproduct(-table[2])
-    try:
-        L = _cholesky(_hessian(C, factor))
-    except np.linalg.LinAlgError:
-        # A stationary point that is no maximum: the Laplace approximation does not exist here.
-        return Mode(z, eta, table, -np.inf, C, np.eye(len(z)), iterations, False)
-    return Mode(z, eta, table, value, C, L, iterations, converged and bool(np.isfinite(value)))
+def _finish(rows: Rows, A: EffectColumns, point: _Point, iterations: int, converged: bool) -> Mode:
+    z, eta, table, value = point
+    found = eliminate(rows.pattern, A.value, -table[2]) if np.isfinite(value) else None
+    if found is None:
+        # Not finite, or a stationary point that is no maximum: the Laplace approximation does not exist here.
+        return Mode(z, eta, table, -np.inf, A, None, iterations, False)
+    return Mode(z, eta, table, value, A, found, iterations, converged)

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from bayesglmm.design import Design
-from bayesglmm.engine.effects import EffectColumns
+from bayesglmm.engine.elimination import Elimination
+from bayesglmm.engine.factor import RelativeFactor
 from bayesglmm.engine.marginal import Evaluation, LaplaceMarginal
 from bayesglmm.engine.threads import blas_threads
 from bayesglmm.errors import FitError
@@ -18,10 +19,10 @@ from bayesglmm.frequentist.maximise import Objective, climb, maximise
 from bayesglmm.frequentist.optimum import Optimum, OptimumStatus
 from bayesglmm.frequentist.working import Working
 
-__all__ = ["MAX_EFFECTS", "fit_laplace"]
+__all__ = ["MAX_TAIL", "fit_laplace"]
 
-#: Dense algebra in the number of group effects: beyond this a fit would take minutes and gigabytes.
-MAX_EFFECTS = 6000
+#: All group terms but the largest share a dense matrix: beyond this side a fit would take minutes and gigabytes.
+MAX_TAIL = 5000
 _DESCRIPTION = "maximum likelihood by the Laplace approximation (observed information at the conditional modes)"
 
 
@@ -38,19 +39,20 @@ def fit_laplace(design: Design) -> Fit:
     Raises
     ------
     FitError
-        More than `MAX_EFFECTS` group effects, or a log-likelihood that is not finite at any starting point.
+        More than `MAX_TAIL` group effects beside the largest term, or a log-likelihood that is finite nowhere near.
 
     Notes
     -----
     The curvature at the mode is that of the log density itself (as in TMB), not its expectation (as in lme4): on
     non-canonical links the two differ slightly.
     """
-    if design.n_effects > MAX_EFFECTS:
+    tail = design.n_effects - max((g.size for g in design.groups), default=0)
+    if tail > MAX_TAIL:
         raise FitError(
-            f"{design.n_effects} group effects are more than the {MAX_EFFECTS} that this version's algebra takes; "
-            "sample the posterior instead (model.sample()), or leave out the factor with the most levels."
+            f"beside the largest group term there are {tail} group effects, more than the {MAX_TAIL} that this version "
+            "keeps in a dense matrix; sample the posterior instead (model.sample()), or leave out a group term."
         )
-    with blas_threads(design.n_effects):
+    with blas_threads(tail):
         return _fit(design)
 
 
@@ -141,16 +143,13 @@ def _notes(optimum: Optimum, components: tuple[Estimate, ...]) -> tuple[str, ...
 def _modes(design: Design, at: Evaluation) -> pd.DataFrame:
     """Return conditional modes and prediction error sds from the joint curvature of (beta, z) (Henderson 1975)."""
     mode, factor = at.mode, at.factor
+    assert mode.elimination is not None
     u = factor.times(mode.z)
-    Lambda_t = factor.transposed_times(np.eye(len(u)))
-    variance = np.einsum("ij,ij->j", Lambda_t, mode.solve(Lambda_t))
+    variance = _conditional_variances(design, factor, mode.elimination)
     if design.X.shape[1] and len(u):
-        W = -mode.rows[2]
-        WX = design.X * W[:, None]
-        effects = EffectColumns.of(design)
-        ZWX = np.column_stack([effects.transposed_times(np.ascontiguousarray(column)) for column in WX.T])
-        AWX = factor.transposed_times(ZWX)
-        solved = mode.solve(AWX)
+        WX = design.X * -mode.rows[2][:, None]
+        AWX = np.column_stack([mode.A.transposed_times(np.ascontiguousarray(column)) for column in WX.T])
+        solved = mode.elimination.solve(AWX)
         S = design.X.T @ WX - AWX.T @ solved
         moved = factor.times(solved)
         variance = variance + np.einsum("ij,ij->i", moved @ np.linalg.pinv(S), moved)
@@ -164,3 +163,19 @@ def _modes(design: Design, at: Evaluation) -> pd.DataFrame:
                 names.append(group.effect_name(level, effect))
     columns = {"name": names, "factor": factors, "level": levels, "effect": words}
     return pd.DataFrame({**columns, "mode": u, "std_error": np.sqrt(np.maximum(variance, 0.0))})
+
+
+def _conditional_variances(design: Design, factor: RelativeFactor, elimination: Elimination) -> np.ndarray:
+    """Return the diagonal of Lambda H^-1 Lambda', shape (Q,)."""
+    pattern = elimination.pattern
+    parts = []
+    for group, block, part in zip(design.groups, factor.blocks, factor.layout.effect_slices, strict=True):
+        q = group.n_effects
+        if part == pattern.head:
+            inverse = elimination.head_inverse
+        else:
+            first = part.start - (pattern.q * pattern.n_levels if part.start >= pattern.head.stop else 0)
+            index = first + np.arange(group.size).reshape(group.n_levels, q)
+            inverse = elimination.tail_inverse[index[:, :, None], index[:, None, :]]
+        parts.append(np.einsum("ik,jkl,il->ji", block, inverse, block).ravel())
+    return np.concatenate(parts) if parts else np.zeros(0)

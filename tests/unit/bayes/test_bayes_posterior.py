@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 from support.posteriors import made_posterior, quiet_model, scattered_values
 
@@ -87,8 +88,6 @@ def test_the_verdict_stands_above_the_figures(salamander_posterior):
 
 def test_html_is_escaped():
     rng = np.random.default_rng(0)
-    import pandas as pd
-
     data = pd.DataFrame({"y": rng.normal(size=30), "<b>": rng.normal(size=30), "g": np.arange(30) % 6})
     page = made_posterior(quiet_model("y ~ `<b>` + (1 | g)", data), chains=2, draws=20)._repr_html_()
     assert "<b>" not in page

@@ -43,7 +43,10 @@ def test_no_more_cores_than_chains():
 @pytest.mark.parametrize(
     ("setting", "value", "words"),
     [
-        *(("draws", v, "is not a whole number of at least 1; give one.") for v in (0, -5, 10.0, "10", True, None, np.nan)),
+        *(
+            ("draws", v, "is not a whole number of at least 1; give one.")
+            for v in (0, -5, 10.0, "10", True, None, np.nan)
+        ),
         *(("chains", v, "is not a whole number of at least 1; give one.") for v in (0, None)),
         *((name, v, "is not a whole number of at least 1; give one.") for name in ("tune", "cores") for v in (0, 1.5)),
         *(("max_depth", v, "is not a whole number from 1 to 20; 10 is the usual choice.") for v in (0, 21, 5.5, None)),

@@ -132,7 +132,9 @@ def test_there_is_no_such_file(tmp_path):
 def test_what_is_not_netcdf(tmp_path, content):
     path = tmp_path / "other.nc"
     path.write_bytes(content)
-    with pytest.raises(bg.BayesGLMMError, match=r"other.nc cannot be read as netCDF .* it is damaged or something else"):
+    with pytest.raises(
+        bg.BayesGLMMError, match=r"other.nc cannot be read as netCDF .* it is damaged or something else"
+    ):
         bg.load_posterior(path)
 
 

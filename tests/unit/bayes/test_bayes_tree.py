@@ -35,10 +35,14 @@ def test_groups_and_names_are_arvizs(salamander_posterior):
 
 def test_statistics_have_arvizs_names_and_types(salamander_posterior):
     statistics = salamander_posterior.tree["sample_stats"].to_dataset()
-    assert set(statistics.data_vars) == set(STATISTICS) == {
-        *("tree_depth", "reached_max_treedepth", "diverging", "energy"),
-        *("lp", "n_steps", "step_size", "acceptance_rate"),
-    }
+    assert (
+        set(statistics.data_vars)
+        == set(STATISTICS)
+        == {
+            *("tree_depth", "reached_max_treedepth", "diverging", "energy"),
+            *("lp", "n_steps", "step_size", "acceptance_rate"),
+        }
+    )
     for name, (kind, _) in STATISTICS.items():
         assert statistics[name].dims == ("chain", "draw")
         assert statistics[name].dtype == kind

@@ -44,7 +44,7 @@ def test_a_good_run_has_converged(model):
     assert "every check passed" in verdict.status.meaning
 
 
-@pytest.mark.parametrize(("shift", "status"), [(0.3, VerdictStatus.DOUBTFUL), (3.0, VerdictStatus.FAILED)])
+@pytest.mark.parametrize(("shift", "status"), [(0.45, VerdictStatus.DOUBTFUL), (3.0, VerdictStatus.FAILED)])
 def test_chains_that_disagree(model, shift, status):
     values = scattered_values(model, CHAINS, DRAWS)
     values["beta"][0, :, 2] += shift * values["beta"][..., 2].std()
@@ -52,9 +52,7 @@ def test_chains_that_disagree(model, shift, status):
     finding = only(verdict, "r_hat")
     assert finding.status is verdict.status is status
     assert finding.message.startswith("R-hat above 1.01 for x1 (1.")
-    assert "sample longer (draws=800, twice the tune) and look at their trace plots" in finding.message.replace(
-        "), and", ") and"
-    ).replace("a trace plot of these", "their trace plots")
+    assert "sample longer (draws=800, twice the tune), and look at a trace plot of these." in finding.message
     assert not verdict.converged
 
 
@@ -118,7 +116,9 @@ def test_tree_depth(model):
     verdict = made_posterior(model, statistics={"reached_max_treedepth": deep}).check()
     finding = only(verdict, "tree_depth")
     assert verdict.status is VerdictStatus.DOUBTFUL
-    assert finding.message.startswith("17 of 1600 draws used the longest trajectory allowed: sampling is slow, not wrong")
+    assert finding.message.startswith(
+        "17 of 1600 draws used the longest trajectory allowed: sampling is slow, not wrong"
+    )
     assert "raise max_depth" in finding.message
 
 

@@ -63,6 +63,17 @@ def test_the_figures_of_the_issue() -> None:
     assert fitted("grouseticks").loglik == pytest.approx(-890.27133, abs=1e-5)
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::bayesglmm.errors.DataWarning")
+def test_insteval_crossed_as_bernoulli() -> None:
+    data = bg.load_dataset("insteval")
+    data["good"] = (data["y"] >= 4).astype(int)
+    fit = bg.GLMM("good ~ service + (1 | s) + (1 | d)", data, family="bernoulli").fit("laplace")
+    assert fit.loglik == pytest.approx(-46414.521828, abs=1e-5)
+    assert fit.coefficients["estimate"].to_numpy() == pytest.approx([-0.16010, -0.13619], abs=1e-5)
+    assert fit.variance_components["estimate"].to_numpy() == pytest.approx([0.47606, 0.79644], abs=1e-5)
+
+
 def test_a_correlation_on_the_boundary_is_pinned_and_said() -> None:
     fit = fitted("salamander_linked")
     name = "cor(male_linked, season[summer], season[fall])"

@@ -1,0 +1,105 @@
+"""One posterior, several samplers: the compiled density against PyMC, Bambi, nutpie, numpyro and long Gibbs chains.
+
+Two Monte Carlo means may differ by 4 standard errors of their difference (5 where over a hundred group effects are
+compared at once).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.posteriors import quiet_model
+
+import bayesglmm as bg
+
+pytestmark = pytest.mark.mcmc
+
+REFERENCE = Path(__file__).parents[2] / "reference" / "salamander_gibbs.csv"
+
+
+def assert_agree(a: bg.Posterior, b: bg.Posterior) -> None:
+    assert a.check().status.value != "failed", a.check()
+    assert b.check().status.value != "failed", b.check()
+    both = a.tidy(group=True).merge(b.tidy(group=True), on=["term", "name"], validate="one_to_one")
+    assert len(both) == len(a.tidy(group=True)) == len(b.tidy(group=True))
+    z = (both["estimate_x"] - both["estimate_y"]).abs() / np.hypot(both["mcse_mean_x"], both["mcse_mean_y"])
+    groups = both["term"] == "group"
+    assert z[~groups].max() < 4, both.loc[z[~groups].idxmax()]
+    assert z[groups].max() < 5, both.loc[z[groups].idxmax()]
+    ratio = both["std_error_x"] / both["std_error_y"]
+    assert ratio.between(0.85, 1.18).all(), both.loc[(ratio - 1).abs().idxmax()]
+
+
+@pytest.fixture(scope="module")
+def salamander(salamander_model: bg.GLMM) -> bg.Posterior:
+    return salamander_model.sample(draws=2000, tune=1000, chains=4, seed=1, progress=False)
+
+
+def test_salamanders_by_gibbs_sampling(salamander):
+    reference = pd.read_csv(REFERENCE, index_col="parameter")
+    found = salamander.summary()
+    assert list(found.index) == list(reference.index)
+    assert salamander.check().converged, salamander.check()
+    allowed = np.maximum(4 * np.hypot(found["mcse_mean"], reference["mcse_mean"]), 0.05 * reference["sd"])
+    assert ((found["mean"] - reference["mean"]).abs() < allowed).all()
+    np.testing.assert_allclose(found["sd"], reference["sd"], rtol=0.07)
+    np.testing.assert_allclose(found["lower 95%"], reference["q2.5"], atol=0.08)
+    np.testing.assert_allclose(found["upper 95%"], reference["q97.5"], atol=0.08)
+
+
+def test_salamanders_by_pymc(salamander, salamander_model):
+    by_pymc = salamander_model.sample(draws=1000, tune=700, chains=4, seed=2, sampler="pymc", progress=False)
+    assert_agree(salamander, by_pymc)
+    assert set(by_pymc.tree["posterior"].to_dataset().variables) == set(
+        salamander.tree["posterior"].to_dataset().variables
+    )
+    for name, statistic in salamander.tree["sample_stats"].to_dataset().data_vars.items():
+        assert by_pymc.tree["sample_stats"][name].dtype == statistic.dtype
+
+
+@pytest.mark.filterwarnings("ignore")  # Bambi's and PyMC's own
+def test_salamanders_by_bambi(salamander):
+    bmb = pytest.importorskip("bambi")
+
+    def effects() -> object:
+        return bmb.Prior("Normal", mu=0, sigma=bmb.Prior("HalfNormal", sigma=2.5))
+
+    model = bmb.Model(
+        "mated ~ 0 + cross + (1 | female) + (1 | male)",
+        bg.load_dataset("salamander"),
+        family="bernoulli",
+        priors={"cross": bmb.Prior("Normal", mu=0, sigma=2.5), "1|female": effects(), "1|male": effects()},
+    )
+    draws = model.fit(draws=1500, tune=500, chains=4, random_seed=3, inference_method="nutpie", progressbar=False)[
+        "posterior"
+    ].to_dataset()
+    import arviz as az
+
+    names = {f"cross[{level}]": draws["cross"].sel(cross_dim=level) for level in ("RR", "RW", "WR", "WW")}
+    names |= {"sd(female)": draws["1|female_sigma"], "sd(male)": draws["1|male_sigma"]}
+    ours = salamander.summary()
+    for name, values in names.items():
+        mcse = np.hypot(float(az.mcse(values.values, method="mean")), ours.loc[name, "mcse_mean"])
+        assert abs(float(values.mean()) - ours.loc[name, "mean"]) < 4 * mcse, name
+
+
+def test_correlated_slopes_by_nutpie_on_the_graph(sleepstudy_model):
+    ours = sleepstudy_model.sample(draws=2000, tune=1000, chains=4, seed=4, progress=False)
+    assert_agree(ours, sleepstudy_model.sample(draws=1500, tune=800, seed=5, sampler="nutpie", progress=False))
+
+
+@pytest.mark.skipif(importlib.util.find_spec("numpyro") is None, reason="numpyro is an extra")
+def test_a_small_model_by_numpyro():
+    model = quiet_model("count ~ x0 + offset(log(exposure)) + (1 | a)", family="poisson")
+    ours = model.sample(draws=1500, tune=1000, seed=6, target_accept=0.95, progress=False)
+    by_numpyro = model.sample(
+        draws=1000, tune=600, seed=7, sampler="numpyro", target_accept=0.95, max_depth=8, progress=False
+    )
+    assert_agree(ours, by_numpyro)
+    assert set(by_numpyro.tree["sample_stats"].to_dataset().data_vars) == set(
+        ours.tree["sample_stats"].to_dataset().data_vars
+    )
