@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -162,6 +163,17 @@ class GroupEffects:
         factor = self.name
         return f"sd({factor})" if self.effects == (INTERCEPT,) else f"sd({factor}, {effect})"
 
+    @functools.cached_property
+    def origin(self) -> np.ndarray:
+        """Matrix B of u = B u~ (q, q), where u~ are the effects at the means of the slope columns.
+
+        The identity where there is no intercept to move, or where the structure distinguishes one origin from another.
+        """
+        B = np.eye(self.n_effects)
+        if self.has_intercept and self.structure.theta.invariant:
+            B[0, 1:] = -self.slopes.mean(axis=1)
+        return B
+
     def effect_name(self, level: str, effect: str) -> str:
         """Return the name of one group effect, ``female[12]`` or ``subject[308, days]``."""
         factor = self.name
@@ -175,11 +187,15 @@ class GroupEffects:
         pairs = [(self.effects[k], self.effects[i]) for i in range(self.n_effects) for k in range(i)]
         return tuple(f"cor({factor}, {a}, {b})" for a, b in pairs)
 
-    def columns(self) -> np.ndarray:
-        """Return the (q, n) columns that the effects multiply, the intercept's ones included."""
+    def columns(self, centered: bool = False) -> np.ndarray:
+        """Return the (q, n) columns that the effects multiply, the intercept's ones included.
+
+        ``centered`` columns are those of the effects u~ of `origin`.
+        """
         if not self.has_intercept:
             return self.slopes
-        return np.vstack([np.ones((1, len(self.codes))), self.slopes])
+        shift = self.origin[0, 1:, None] if centered else 0.0
+        return np.vstack([np.ones((1, len(self.codes))), self.slopes + shift])
 
 
 def group_effects(terms: tuple[GroupTerm, ...], data: pd.DataFrame) -> tuple[GroupEffects, ...]:

@@ -22,9 +22,13 @@ class ThetaMap:
     ----------
     positions : callable
         q -> (rows, columns) of the free entries of Lambda, in the order of theta.
+    invariant : bool
+        Whether every linear map of the effects leads to a covariance that the structure has too, so that a fit may
+        work with centred columns.
     """
 
     positions: Callable[[int], tuple[np.ndarray, np.ndarray]]
+    invariant: bool
 
     def size(self, q: int) -> int:
         """Return the number of parameters."""
@@ -55,5 +59,5 @@ def _lower(q: int) -> tuple[np.ndarray, np.ndarray]:
     return rows, columns
 
 
-DIAGONAL_THETA = ThetaMap(_diagonal)
-LOWER_TRIANGLE = ThetaMap(_lower)
+DIAGONAL_THETA = ThetaMap(_diagonal, invariant=False)
+LOWER_TRIANGLE = ThetaMap(_lower, invariant=True)

