@@ -9,16 +9,44 @@ numba makes the contents of a closure part of the cache key.
 from __future__ import annotations
 
 import functools
+import inspect
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numba
 from numba.extending import register_jitable
 
-__all__ = ["compiled", "jitable", "source_stamp"]
+__all__ = ["compiled", "compiled_pointer", "jitable", "source_stamp"]
 
-#: njit that caches on disk, releases the GIL and follows IEEE arithmetic (1/0 is inf, not an exception).
-compiled = functools.partial(numba.njit, cache=True, nogil=True, error_model="numpy")
+_OPTIONS = {"nogil": True, "error_model": "numpy"}
+
+
+def compiled(*signature: Any) -> Any:
+    """Return numba's njit, cached on disk, without the GIL, with IEEE arithmetic (1/0 is inf, not an exception).
+
+    Used bare or with a signature. Where no folder can be written to (a container under a foreign user), the code is
+    compiled without being kept.
+    """
+    if len(signature) == 1 and inspect.isfunction(signature[0]):
+        return _cached(functools.partial(numba.njit, **_OPTIONS), signature[0])
+    return lambda function: _cached(functools.partial(numba.njit, *signature, **_OPTIONS), function)
+
+
+def compiled_pointer(signature: Any) -> Any:
+    """Return numba's cfunc, cached like `compiled`."""
+    return lambda function: _cached(functools.partial(numba.cfunc, signature, nopython=True), function)
+
+
+def _cached(decorator: Callable[..., Any], function: Callable[..., Any]) -> Any:
+    try:
+        return decorator(cache=True)(function)
+    except RuntimeError as error:
+        if "no locator available" not in str(error):
+            raise
+        return decorator(cache=False)(function)
+
 
 #: For functions that compiled code calls. They are compiled into their callers and have no cache of their own, so that
 #: only entry points need to know when a source has changed.

@@ -97,18 +97,19 @@ class GLMM:
         }
         left_out = {"link", "residual", "dispersion", "weights"}
         spec = ModelSpec(**{k: v for k, v in given.items() if v is not None or k not in left_out})
-        self._hold(spec, data)
+        self._hold(spec, data, {})
 
     @classmethod
-    def from_spec(cls, spec: ModelSpec, data: pd.DataFrame) -> GLMM:
-        """Make a model from a checked specification and its data."""
+    def from_spec(cls, spec: ModelSpec, data: pd.DataFrame, sample: Mapping[str, Any] | None = None) -> GLMM:
+        """Make a model from a checked specification and its data; ``sample`` holds defaults for `GLMM.sample`."""
         model = cls.__new__(cls)
-        model._hold(spec, data)
+        model._hold(spec, data, sample or {})
         return model
 
-    def _hold(self, spec: ModelSpec, data: pd.DataFrame) -> None:
+    def _hold(self, spec: ModelSpec, data: pd.DataFrame, sample: Mapping[str, Any]) -> None:
         self._design = build_design(spec, data)
         self._parameters = build_parameters(self._design)
+        self._sample = {name: value for name, value in sample.items() if value is not None}
 
     @property
     def spec(self) -> ModelSpec:
@@ -138,35 +139,38 @@ class GLMM:
 
     def sample(
         self,
-        draws: int = 1000,
+        draws: int | None = None,
         *,
-        chains: int = 4,
+        chains: int | None = None,
         tune: int | None = None,
         seed: int | None = None,
-        sampler: str = "auto",
+        sampler: str | None = None,
         cores: int | None = None,
-        target_accept: float = 0.8,
-        max_depth: int = 10,
+        target_accept: float | None = None,
+        max_depth: int | None = None,
         progress: bool = True,
     ) -> Posterior:
         """Sample the posterior with NUTS; no approximation enters.
 
+        What is left out has the value that the specification file gives under ``[sample]``, else the default below.
+
         Parameters
         ----------
-        draws, chains : int
-            Draws kept of each chain; chains.
+        draws, chains : int, optional
+            Draws kept of each chain (1000); chains (4).
         tune : int, optional
             Warm-up iterations of each chain; the sampler's default if left out.
         seed : int, optional
             The same seed gives the same draws on the same machine; a fresh one is drawn and recorded if left out.
-        sampler : {"auto", "pymc", "nutpie", "numpyro"}
-            ``"auto"`` samples the compiled density; the others sample the PyMC graph, to check one against another.
+        sampler : {"auto", "pymc", "nutpie", "numpyro"}, optional
+            ``"auto"`` (the default) samples the compiled density; the others sample the PyMC graph, to check one against
+            another.
         cores : int, optional
-            Chains that run at a time; all processors if left out.
-        target_accept : float
-            Acceptance rate that the step size is tuned to; raise it to 0.95 if there are divergences.
-        max_depth : int
-            A trajectory has at most ``2**max_depth`` steps.
+            Chains that run at a time, as many as there are processors if left out; ``"pymc"`` runs them one by one.
+        target_accept : float, optional
+            Acceptance rate that the step size is tuned to (0.8); raise it to 0.95 if there are divergences.
+        max_depth : int, optional
+            A trajectory has at most ``2**max_depth`` steps (10).
         progress : bool
             Whether a progress bar is shown.
 
@@ -180,17 +184,18 @@ class GLMM:
         from bayesglmm.bayes.sample import sample_posterior
         from bayesglmm.bayes.settings import SampleSettings
 
-        settings = SampleSettings.checked(
-            draws=draws,
-            tune=tune,
-            chains=chains,
-            cores=cores,
-            seed=seed,
-            target_accept=target_accept,
-            max_depth=max_depth,
-            sampler=sampler,
-            progress=progress,
-        )
+        said = {
+            "draws": draws,
+            "chains": chains,
+            "tune": tune,
+            "seed": seed,
+            "sampler": sampler,
+            "cores": cores,
+            "target_accept": target_accept,
+            "max_depth": max_depth,
+        }
+        given = {name: value for name, value in said.items() if value is not None}
+        settings = SampleSettings.checked(**{**self._sample, **given, "progress": progress})
         return sample_posterior(self._design, self._parameters, settings, lambda: self.pymc)
 
     def fit(self, method: str = "laplace") -> Fit:
@@ -290,4 +295,4 @@ def read_model(path: str | Path) -> GLMM:
     from bayesglmm.specfile import load_data, read_specification
 
     file = read_specification(path)
-    return GLMM.from_spec(file.spec, load_data(file))
+    return GLMM.from_spec(file.spec, load_data(file), file.sample.arguments())

@@ -16,7 +16,7 @@ import numpy as np
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from bayesglmm.compiled import source_stamp
+from bayesglmm.compiled import compiled_pointer, source_stamp
 from bayesglmm.density.kernel import joint
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _compile_log_density(row: Callable[..., Any]) -> Any:
         return _OK
 
     log_density.__qualname__ = f"log_density_{row.__module__}_{row.__qualname__}"
-    return nb.cfunc(_LOG_DENSITY, cache=True, nopython=True)(log_density)
+    return compiled_pointer(_LOG_DENSITY)(log_density)
 
 
 @functools.cache
@@ -122,4 +122,4 @@ def _compile_expand() -> Any:
         out[:] = x
         return _OK
 
-    return nb.cfunc(_EXPAND, cache=True, nopython=True)(expand)
+    return compiled_pointer(_EXPAND)(expand)

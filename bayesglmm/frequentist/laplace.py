@@ -23,6 +23,8 @@ __all__ = ["MAX_TAIL", "fit_laplace"]
 
 #: All group terms but the largest share a dense matrix: beyond this side a fit would take minutes and gigabytes.
 MAX_TAIL = 5000
+#: A dispersion that is exp(16), ten million, times smaller than the response's spread is on its way to 0.
+_VANISHED = 16.0
 _DESCRIPTION = "maximum likelihood by the Laplace approximation (observed information at the conditional modes)"
 
 
@@ -67,12 +69,25 @@ def _fit(design: Design) -> Fit:
         absorb=working.absorb,
     )
     optimum = maximise(objective, _start(objective, working))
+    _refuse_without_maximum(working, optimum)
+    return _assemble(design, working, optimum, evaluate(optimum.x))
+
+
+def _refuse_without_maximum(working: Working, optimum: Optimum) -> None:
+    """Raise FitError where the likelihood has no maximum, or was finite nowhere that the search came."""
+    if working.design.dispersion is not None:
+        _, _, log_phi = working.split(optimum.x)
+        if log_phi < np.log(working.scales.scale) - _VANISHED:
+            raise FitError(
+                f"{working.design.dispersion} goes to 0: the model reproduces the response exactly, and the likelihood "
+                "grows without bound. Look for a constant response, a predictor that determines it, or as many "
+                "effects as rows."
+            )
     if not np.isfinite(optimum.value):
         raise FitError(
-            "the log-likelihood is not finite where the search began; look at the scale of the columns and, "
-            "for links whose mean is bounded, at the offset."
+            "the log-likelihood is not finite where the search ended; look at the scale of the columns and of the "
+            "offset, and rescale what is above 1e6 or below 1e-6."
         )
-    return _assemble(design, working, optimum, evaluate(optimum.x))
 
 
 def _warm(marginal: LaplaceMarginal, working: Working) -> Callable[[np.ndarray], Evaluation]:
@@ -121,23 +136,42 @@ def _assemble(design: Design, working: Working, optimum: Optimum, at: Evaluation
         modes=_modes(design, at),
         loglik=optimum.value,
         optimum=optimum,
-        notes=_notes(optimum, components),
+        notes=_notes(working, optimum, components),
         caveat=design.family.laplace_caveat,
     )
 
 
-def _notes(optimum: Optimum, components: tuple[Estimate, ...]) -> tuple[str, ...]:
-    """Say by name what lies on the boundary."""
+def _notes(working: Working, optimum: Optimum, components: tuple[Estimate, ...]) -> tuple[str, ...]:
+    """Say by name what lies on the boundary, or which parameters the data do not tell apart."""
+    if optimum.status is OptimumStatus.FLAT:
+        return (f"The data hardly tell these apart: {', '.join(_flat_directions(working, optimum))}.",)
     if optimum.status is not OptimumStatus.BOUNDARY:
         return ()
     zero = [c.name for c in components if c.term == "sd" and c.estimate == 0.0]
     perfect = [(c.name, round(c.estimate)) for c in components if c.term == "cor" and abs(c.estimate) > 1.0 - 1e-8]
-    notes = [
-        f"{name} is estimated as 0: the rows of its groups vary no more than chance would have them." for name in zero
-    ]
+    notes = [f"{name} is estimated as 0: nothing is left for it to explain beyond chance." for name in zero]
     notes += [f"{name} is estimated as {at}: the data tell one combination of the effects." for name, at in perfect]
-    notes.append("Standard errors hold the parameters on the boundary at their value.")
+    for group, part in zip(working.design.groups, working.layout.slices, strict=True):
+        where = slice(working.n_beta + part.start, working.n_beta + part.stop)
+        if group.n_effects > 2 and optimum.pinned[where].any():
+            notes.append(
+                f"The {group.n_effects} effects of {group.name} vary in fewer directions than {group.n_effects}."
+            )
+    notes.append("Standard errors hold what lies on the boundary at its value.")
     return tuple(notes)
+
+
+def _flat_directions(working: Working, optimum: Optimum) -> list[str]:
+    """Return the parameters with a share of a tenth or more in the flattest direction, in natural units."""
+    names = [*working.design.coefficients]
+    for group, part in zip(working.design.groups, working.layout.slices, strict=True):
+        names += [f"the (co)variances of {group.name}"] * (part.stop - part.start)
+    names += [working.design.dispersion] if working.design.dispersion else []
+    free = np.flatnonzero(~optimum.pinned)
+    units = np.linalg.norm(working.units(), axis=1)[free]
+    scaled = -optimum.hessian[np.ix_(free, free)] * np.outer(units, units)
+    flattest = np.abs(np.linalg.eigh(scaled)[1][:, 0])
+    return list(dict.fromkeys(names[k] for k in free[flattest >= 0.1 * flattest.max()]))
 
 
 def _modes(design: Design, at: Evaluation) -> pd.DataFrame:

@@ -64,6 +64,8 @@ class _Counted:
     def __call__(self, w: np.ndarray) -> tuple[float, np.ndarray]:
         self.count[0] += 1
         value, gradient = self.objective.evaluate(self.objective.units @ w)
+        if not (np.isfinite(value) and np.isfinite(gradient).all()):
+            return -np.inf, np.zeros_like(w)
         return value, self.objective.units.T @ gradient
 
     def absorb(self, w: np.ndarray, column: np.ndarray) -> np.ndarray:
@@ -155,6 +157,8 @@ def _newton(f: _Counted, w: np.ndarray, pinned: np.ndarray) -> tuple[np.ndarray,
     for step in range(1, _NEWTON_STEPS + 1):
         part = _differences(f, w, free)
         H[np.ix_(free, free)] = part
+        if not np.isfinite(part).all():
+            return w, H, np.inf, step
         eigenvalues, vectors = np.linalg.eigh(-part)
         floor = 1e-10 * max(float(eigenvalues.max(initial=1.0)), 1.0)
         along = vectors.T @ gradient[free]
@@ -191,9 +195,9 @@ def _differences(f: _Counted, w: np.ndarray, free: np.ndarray) -> np.ndarray:
     for row, k in enumerate(free):
         e = np.zeros(len(w))
         e[k] = h
-        near = f(w + e)[1][free] - f(w - e)[1][free]
-        far = f(w + 2 * e)[1][free] - f(w - 2 * e)[1][free]
-        H[row] = (8.0 * near - far) / (12.0 * h)
+        values, gradients = zip(*(f(w + k * e) for k in (-2, -1, 1, 2)), strict=True)
+        before2, before, after, after2 = (gradient[free] for gradient in gradients)
+        H[row] = (8.0 * (after - before) - (after2 - before2)) / (12.0 * h) if np.isfinite(values).all() else np.nan
     return 0.5 * (H + H.T)
 
 
