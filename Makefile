@@ -24,7 +24,7 @@ types: $(VENV)/.installed
 
 notebooks: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet ".[notebooks]"
-	cd case_studies && ../$(BIN)/jupytext --to notebook --execute *.py
+	cd case_studies && ../$(BIN)/jupytext --quiet --to notebook *.py && ../$(BIN)/jupyter execute --inplace *.ipynb
 
 benchmark: $(VENV)/.installed
 	$(BIN)/python benchmarks/salamander_whole.py
