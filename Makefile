@@ -23,7 +23,7 @@ types: $(VENV)/.installed
 	$(BIN)/mypy
 
 notebooks: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet ".[notebooks]"
+	$(BIN)/python -m pip install --quiet --editable ".[dev,notebooks]"
 	cd case_studies && ../$(BIN)/jupytext --quiet --to notebook *.py && ../$(BIN)/jupyter execute --inplace *.ipynb
 
 benchmark: $(VENV)/.installed

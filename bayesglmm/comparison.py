@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
 
 from bayesglmm.errors import SpecificationError
+from bayesglmm.formula import columns as columns_of
+from bayesglmm.formula import node_text, parse
 from bayesglmm.partings import partings
-from bayesglmm.schema import TERMS
+from bayesglmm.schema import TERMS, number
 
 __all__ = ["Comparison", "Result", "compare"]
 
 
+@runtime_checkable
 class Result(Protocol):
     """What a column is made of: a `Posterior`, a `Fit` or a `Published`."""
 
@@ -38,6 +42,21 @@ class Result(Protocol):
     @property
     def estimand(self) -> str:
         """Conditional or marginal."""
+        ...
+
+    @property
+    def formula(self) -> str:
+        """Formula of its model; empty if not known."""
+        ...
+
+    @property
+    def family(self) -> str:
+        """Family of the response; empty if not known."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of its data; empty if not known."""
         ...
 
     def tidy(self, level: float = 0.95, group: bool = False) -> pd.DataFrame:
@@ -87,11 +106,11 @@ class Comparison:
 def _cell(estimate: float, std_error: float, lower: float, upper: float, *, digits: int) -> str:
     if not np.isfinite(estimate):
         return ""
-    text = f"{estimate:.{digits}f}"
+    text = number(estimate, digits)
     if np.isfinite(std_error):
-        text += f" ({std_error:.{digits}f})"
+        text += f" ({number(std_error, digits)})"
     if np.isfinite(lower) and np.isfinite(upper):
-        text += f" [{lower:.2f}, {upper:.2f}]"
+        text += f" [{number(lower, 2)}, {number(upper, 2)}]"
     return text
 
 
@@ -108,10 +127,14 @@ def compare(*results: Result, level: float = 0.95) -> Comparison:
     Raises
     ------
     SpecificationError
-        Nothing was given, or the results have no parameter in common.
+        Nothing was given, or something that is not a result; or the results are of different responses or families, or
+        have no parameter in common.
+
+    Notes
+    -----
+    Fits of different formulas or data are shown, and the first notes say so; where they part is then not explained.
     """
-    if not results:
-        raise SpecificationError("compare() needs at least one result: a posterior, a fit or a published column.")
+    _require_results(results)
     columns: list[str] = []
     references: list[str] = []
     frames = []
@@ -125,14 +148,68 @@ def compare(*results: Result, level: float = 0.95) -> Comparison:
         column = _free(heading, columns)
         columns.append(column)
         frames.append(result.tidy(level).assign(column=column))
-    common = set.intersection(*(set(f["name"]) for f in frames))
-    if not common:
-        names = "; ".join(f"{c}: {', '.join(map(str, f['name']))}" for c, f in zip(columns, frames, strict=True))
-        raise SpecificationError(f"these results have no parameter in common ({names}); compare results of one model.")
+    _require_one_response(results, columns)
+    _require_common_names(results, columns, frames)
     frame = pd.concat(frames, ignore_index=True)
     order = {term: k for k, term in enumerate(TERMS)}
     frame = frame.sort_values("term", key=lambda t: t.map(order), kind="stable", ignore_index=True)
-    return Comparison(frame, tuple(columns), tuple(partings(results, frames)), tuple(references))
+    notes = (*_differences(results, columns), *partings(results, frames))
+    return Comparison(frame, tuple(columns), notes, tuple(references))
+
+
+def _require_results(given: Sequence[Any]) -> None:
+    needed = "model.sample(...), model.fit(...)"
+    if not given:
+        raise SpecificationError(f"compare() needs at least one result, from {needed}.")
+    for k, result in enumerate(given, 1):
+        if isinstance(result, list | tuple):
+            words = f"argument {k} of compare() is a {type(result).__name__}; give its members one by one: "
+            raise SpecificationError(f"{words}compare(*results), each a result of {needed}.")
+        if isinstance(result, type) or not isinstance(result, Result):
+            kind = type(result).__name__
+            shown = repr(result) if isinstance(result, str | int | float | None) else f"a {kind}"
+            words = f"argument {k} of compare() is {shown[:80]}, which is no result"
+            raise SpecificationError(f"{words}; pass what {needed} return.")
+
+
+def _require_one_response(results: Sequence[Result], columns: Sequence[str]) -> None:
+    """Refuse results of different responses or families: their parameters are not of one kind."""
+    kinds = {
+        column: f"{node_text(parse(result.formula).response.expression)} ({result.family})"
+        for result, column in zip(results, columns, strict=True)
+        if result.formula
+    }
+    for (first, one), (second, other) in itertools.pairwise(kinds.items()):
+        if one != other:
+            raise SpecificationError(
+                f"these results are of different responses or families: {first!r} of {one}, {second!r} of {other}; "
+                "compare results of one response and family."
+            )
+
+
+def _require_common_names(results: Sequence[Result], columns: Sequence[str], frames: Sequence[pd.DataFrame]) -> None:
+    """Refuse computed results without a common parameter; what was published may have but a few of its own."""
+    named = {c: list(f["name"]) for r, c, f in zip(results, columns, frames, strict=True) if not r.reference}
+    if named and not set.intersection(*map(set, named.values())):
+        names = "; ".join(f"{column}: {', '.join(map(str, given))}" for column, given in named.items())
+        raise SpecificationError(f"these results have no parameter in common ({names}); compare results of one model.")
+
+
+def _differences(results: Sequence[Result], columns: Sequence[str]) -> Iterator[str]:
+    """Say which columns are of other models or data than others."""
+    known = [(r, c) for r, c in zip(results, columns, strict=True) if r.formula]
+    if len({result.formula for result, _ in known}) > 1:
+        yield f"These are fits of different models: {'; '.join(f'{c}: {r.formula}' for r, c in known)}."
+    # The fingerprint is of the columns that a model uses: it compares models that use the same ones.
+    data: dict[frozenset[str], dict[str, list[str]]] = {}
+    for result, column in known:
+        if result.fingerprint:
+            used = frozenset(columns_of(parse(result.formula)))
+            data.setdefault(used, {}).setdefault(result.fingerprint, []).append(column)
+    for alike in data.values():
+        if len(alike) > 1:
+            sets = "; ".join(f"data set {k}: {', '.join(c)}" for k, c in enumerate(alike.values(), 1))
+            yield f"These are fits of different data: {sets}."
 
 
 def _free(heading: str, taken: Sequence[str]) -> str:

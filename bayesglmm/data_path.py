@@ -91,8 +91,7 @@ def read_data(given: str, folder: Path, where: str = "data.path") -> pd.DataFram
     except UnicodeError as error:
         raise _refused(where, f"{given} is not UTF-8 text; save it as UTF-8.") from error
     except Exception as error:  # whatever a reader says of a broken file, the user needs its name
-        words = str(error).strip().split("\n")[0].rstrip(".")
-        raise _refused(where, f"{given} cannot be read: {words}.") from error
+        raise _refused(where, f"{given} cannot be read: {_first_line(error)}.") from error
     data.attrs = {"source": given}
     return data
 
@@ -110,14 +109,59 @@ def _read_csv(path: Path, given: str) -> pd.DataFrame:
     with (gzip.open if compressed else open)(path, "rt", encoding="utf-8-sig", newline="") as stream:
         rows = filter(None, csv.reader(stream))
         header, first = next(rows, []), next(rows, [])
-    # pandas would give equal names a number, and take values without a name for row labels.
+    _check_header(header, first)
+    try:
+        # In one piece: read in chunks, a column of text and numbers would be typed chunk by chunk. Nullable: whole
+        # numbers with a gap would become floats, and long identifiers would merge.
+        data = pd.read_csv(
+            path,
+            compression="gzip" if compressed else None,
+            encoding="utf-8-sig",
+            low_memory=False,
+            dtype_backend="numpy_nullable",
+        )
+    except pd.errors.EmptyDataError as error:
+        raise ValueError(f"the file is empty; its first line has to name the columns ({_first_line(error)})") from error
+    except pd.errors.ParserError as error:
+        words = (
+            f"a row does not fit the {len(header)} columns of the first line; a row needs as many values, separated by "
+            "commas, and double quotes around a value that has a comma or a line break in it"
+        )
+        raise ValueError(f"{words} ({_first_line(error)})") from error
+    return pd.DataFrame({name: _plain(data[name]) for name in data.columns}, index=data.index)
+
+
+def _check_header(header: list[str], first: list[str]) -> None:
+    """Refuse what pandas would read in silence: another separator, equal names, values without a name."""
+    for separator, said in ((";", "';'"), ("\t", "tabs")):
+        if len(header) == 1 and separator in header[0]:
+            raise ValueError(
+                f"it has one column, {shown(header[0])}; separated by {said}? This reads comma-separated files"
+            )
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise ValueError(f"several columns are called {', '.join(map(repr, twice))}; give each a name of its own")
     if len(first) > len(header):
         raise ValueError(f"{len(header)} columns are named and a row has {len(first)} values; name every column")
-    # In one piece: read in chunks, a column of text and numbers would be typed chunk by chunk.
-    return pd.read_csv(path, compression="gzip" if compressed else None, encoding="utf-8-sig", low_memory=False)
+
+
+def _plain(column: pd.Series) -> pd.Series:
+    """Return a column with the dtype of NumPy or the default one of text, unless its gaps need a nullable one."""
+    import pandas as pd
+    from pandas.api import types
+
+    dtype = column.dtype
+    if isinstance(dtype, pd.StringDtype):
+        return column.astype("str")
+    if not types.is_extension_array_dtype(dtype):
+        return column
+    if types.is_float_dtype(dtype) or column.isna().all():
+        return pd.Series(column.to_numpy(dtype="float64", na_value=float("nan")), index=column.index, name=column.name)
+    return column if column.isna().any() else pd.Series(column.to_numpy(), index=column.index, name=column.name)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0].rstrip(".")
 
 
 def _refused(where: str, message: str) -> SpecificationError:

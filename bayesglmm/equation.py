@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from bayesglmm.design import Design
+from bayesglmm.formula import Call, Name, Node, node_text
 from bayesglmm.grouping import GroupEffects
 
 __all__ = ["equation"]
@@ -20,9 +23,10 @@ def equation(design: Design) -> str:
     """
     link = design.family_link.link.latex % r"\mu_i"
     lines = [
-        rf"{_text(design.response_name)}_i &\sim {design.family.latex}",
+        rf"{_text(design.response_name)}_i &\sim {_distribution(design)}",
         rf"{link} &= {' + '.join(_predictor(design))}",
         *(_effects(group, t) for t, group in enumerate(design.groups)),
+        *_remarks(design),
     ]
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
@@ -31,6 +35,29 @@ def _text(name: str) -> str:
     # A name is one line of text without the backticks of the formula; LaTeX takes no blank line in \text.
     written = " ".join(name.replace("`", "").split())
     return rf"\text{{{written.translate(_ESCAPES)}}}"
+
+
+def _distribution(design: Design) -> str:
+    se = design.spec.formula.response.se
+    return design.family.latex if se is None else design.family.latex_se % f"{_text(se.name)}_i"
+
+
+def _remarks(design: Design) -> Iterator[str]:
+    """Yield what multiplies the rows' log-likelihoods: no part of a distribution, so said in words."""
+    written = design.spec.formula.response.weights
+    weights = written.name if written is not None else design.spec.weights
+    if weights is not None:
+        yield rf"&\text{{rows weighted by }} {_text(weights)}_i"
+
+
+def _offset(node: Node) -> str:
+    match node:
+        case Name(name=name):
+            return f"{_text(name)}_i"
+        case Call(function="log", arguments=(Name(name=name),)):
+            return rf"\log({_text(name)}_i)"
+        case _:
+            return _text(f"(offset: {node_text(node)})") + "_i"
 
 
 def _predictor(design: Design) -> list[str]:
@@ -46,8 +73,7 @@ def _predictor(design: Design) -> list[str]:
             subscript = subscript if group.n_effects == 1 else rf"{subscript}, {k}"
             share = rf"{u}_{{{subscript}}}"
             terms.append(share if k == 0 and group.has_intercept else rf"{share}\,{_text(effect)}_i")
-    if design.spec.formula.common.offsets:
-        terms.append(r"\text{offset}_i")
+    terms += [_offset(node) for node in design.spec.formula.common.offsets]
     return terms or ["0"]
 
 
@@ -57,9 +83,20 @@ def _symbol(t: int) -> str:
 
 
 def _effects(group: GroupEffects, t: int) -> str:
-    u, name = _symbol(t), _text(group.name)
-    if group.n_effects == 1:
-        return rf"{u}_j &\sim \mathcal{{N}}(0, \sigma_{{{name}}}^2), \quad j = 1, \dots, {group.n_levels}"
-    q = group.n_effects
-    matrix = rf"\Sigma_{{{name}}}" if group.structure.correlated else rf"\operatorname{{diag}}(\sigma_{{{name}}}^2)"
-    return rf"{u}_j &\sim \mathcal{{N}}_{{{q}}}(0, {matrix}), \quad j = 1, \dots, {group.n_levels}"
+    u, q = _symbol(t), group.n_effects
+    levels = rf"\quad j = 1, \dots, {group.n_levels}"
+    variances = [rf"\sigma_{{{_subscript(group, effect)}}}^2" for effect in group.effects]
+    if q == 1:
+        return rf"{u}_j &\sim \mathcal{{N}}(0, {variances[0]}), {levels}"
+    # A second term of the same factor has a label with its effects in it, and a matrix of its own.
+    whole = group.label == group.name
+    subscript = _text(group.name) if whole else ", ".join(map(_text, (group.name, *group.effects)))
+    full, diagonal = rf"\Sigma_{{{subscript}}}", rf"\operatorname{{diag}}({', '.join(variances)})"
+    matrix = full if group.structure.correlated else diagonal
+    return rf"{u}_j &\sim \mathcal{{N}}_{{{q}}}(0, {matrix}), {levels}"
+
+
+def _subscript(group: GroupEffects, effect: str) -> str:
+    """Return what tells one standard deviation from another: the group alone where it has an intercept alone."""
+    alone = group.n_effects == 1 and group.has_intercept
+    return _text(group.name) if alone else f"{_text(group.name)}, {_text(effect)}"

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
+
+from bayesglmm.schema import number
 
 __all__ = ["partings"]
 
-#: A gap below this many posterior standard deviations is no parting.
-_CLOSE = 0.1
+#: Gaps in posterior sds: below the first, standard deviations agree; up to the second, coefficients do.
+_CLOSE, _APART = 0.1, 0.5
 
 
 def partings(results: Sequence[Any], frames: Sequence[pd.DataFrame]) -> Iterator[str]:
-    """Yield a sentence or two for every fit that stands beside a posterior.
+    """Yield a sentence or two for every fit that stands beside a posterior of the same model and data.
 
     Parameters
     ----------
@@ -23,8 +26,9 @@ def partings(results: Sequence[Any], frames: Sequence[pd.DataFrame]) -> Iterator
     frames : sequence of DataFrame
         The tidy frame of each.
     """
-    posterior = next((f for r, f in zip(results, frames, strict=True) if r.method == "nuts"), None)
+    posteriors = [(r, f) for r, f in zip(results, frames, strict=True) if r.method == "nuts"]
     for result, frame in zip(results, frames, strict=True):
+        posterior = next((f for r, f in posteriors if _same_model(r, result)), None)
         if posterior is None or result.reference or result.method == "nuts":
             continue
         if result.estimand != "conditional":
@@ -34,8 +38,14 @@ def partings(results: Sequence[Any], frames: Sequence[pd.DataFrame]) -> Iterator
             )
             continue
         both = posterior.merge(frame, on=["term", "name"], suffixes=("", "_fit")).dropna(subset=["estimate_fit"])
+        # A single draw has no standard deviation, and draws that never moved one of 0.
+        both = both[np.isfinite(both["std_error"]) & (both["std_error"] > 0.0)]
         yield from _spreads(result, both[both["term"] == "sd"])
         yield from _coefficients(result, both[both["term"] == "fixed"])
+
+
+def _same_model(one: Any, other: Any) -> bool:
+    return bool(one.formula == other.formula and one.fingerprint == other.fingerprint)
 
 
 def _most_apart(rows: pd.DataFrame) -> tuple[str, float, float, float]:
@@ -46,6 +56,11 @@ def _most_apart(rows: pd.DataFrame) -> tuple[str, float, float, float]:
     return str(row["name"]), float(row["estimate"]), float(row["estimate_fit"]), float(gaps[k])
 
 
+def _parts_most(result: Any, name: str, mean: float, estimate: float, gap: float) -> str:
+    means = f"posterior mean {number(mean, 3)}, {result.method} {number(estimate, 3)}"
+    return f"{name} parts most: {means} ({number(gap, 1)} posterior sd)."
+
+
 def _spreads(result: Any, rows: pd.DataFrame) -> Iterator[str]:
     if rows.empty:
         return
@@ -53,7 +68,7 @@ def _spreads(result: Any, rows: pd.DataFrame) -> Iterator[str]:
     if gap < _CLOSE:
         yield f"Standard deviations: {result.method} and the posterior agree within {gap:.2f} posterior sd."
         return
-    words = f"{name} parts most: posterior mean {mean:.3f}, {result.method} {estimate:.3f} ({gap:.1f} posterior sd)."
+    words = _parts_most(result, name, mean, estimate, gap)
     if estimate == 0.0:
         words += " The likelihood is highest at 0, and the posterior averages over the values that the data allow."
     elif mean > estimate:
@@ -67,5 +82,8 @@ def _spreads(result: Any, rows: pd.DataFrame) -> Iterator[str]:
 def _coefficients(result: Any, rows: pd.DataFrame) -> Iterator[str]:
     if rows.empty:
         return
-    name, _, _, gap = _most_apart(rows)
+    name, mean, estimate, gap = _most_apart(rows)
+    if gap > _APART:
+        yield f"Coefficients: {_parts_most(result, name, mean, estimate, gap)}"
+        return
     yield f"Coefficients: {result.method} and the posterior agree within {gap:.2f} posterior sd (most apart: {name})."

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
+from bayesglmm.design import Design
+from bayesglmm.errors import nearest
 from bayesglmm.schema import tidy_frame
 
-__all__ = ["Published"]
+__all__ = ["Published", "misnamed"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,10 @@ class Published:
     reference: str
     estimates: Mapping[str, float]
     estimand: str = "conditional"
+    # Of which model and data they are is not known here.
+    formula: ClassVar[str] = ""
+    family: ClassVar[str] = ""
+    fingerprint: ClassVar[str] = ""
 
     @property
     def heading(self) -> str:
@@ -51,6 +58,19 @@ class Published:
             method=self.method,
             estimand=self.estimand,
         )
+
+
+def misnamed(columns: Sequence[Published], design: Design) -> Iterator[str]:
+    """Yield a sentence for every name in ``columns`` that no parameter of the model has."""
+    names = list(design.coefficients)
+    names += [group.sd_name(effect) for group in design.groups for effect in group.effects]
+    names += [name for group in design.groups for name in group.cor_names()]
+    names += [design.dispersion] if design.dispersion is not None else []
+    for column in columns:
+        for name in column.estimates:
+            if name not in names:
+                hint = nearest(name, names) or f" Parameters: {', '.join(names)}."
+                yield f"published, {column.method}: {name!r} is no parameter of this model.{hint}"
 
 
 def _term_of(name: str) -> str:

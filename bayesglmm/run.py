@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import sys
 import time
 import warnings
@@ -11,22 +9,39 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bayesglmm.comparison import Comparison, compare
 from bayesglmm.describe import describe
-from bayesglmm.errors import DataWarning
-from bayesglmm.model import GLMM
-from bayesglmm.published import Published
+from bayesglmm.errors import DataWarning, FitError, NotAvailableError
+from bayesglmm.model import GLMM, METHODS
+from bayesglmm.outputs import document, json_text, prepare_folder, run_record, write_run
+from bayesglmm.published import Published, misnamed
 from bayesglmm.specfile import ModelFile, load_data, override, read_specification
 
 if TYPE_CHECKING:
     from bayesglmm.bayes.posterior import Posterior
     from bayesglmm.frequentist.fit import Fit
 
-__all__ = ["Run", "check_file", "fit_file", "print_code"]
+__all__ = ["NoFit", "Run", "check_file", "fit_file", "print_code"]
 
 DONE, NOT_CONVERGED = 0, 3
+
+
+@dataclass(frozen=True)
+class NoFit:
+    """A classical fit that has no answer.
+
+    Attributes
+    ----------
+    method : str
+        Name of the method.
+    message : str
+        Why.
+    """
+
+    method: str
+    message: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +58,8 @@ class Run:
         Draws.
     fits : tuple of Fit
         Classical fits named under ``[compare]``.
+    failures : tuple of NoFit
+        Those of them that have no answer.
     comparison : Comparison
         All of them and the published columns side by side.
     seconds : dict of str to float
@@ -53,14 +70,16 @@ class Run:
     model: GLMM
     posterior: Posterior
     fits: tuple[Fit, ...]
+    failures: tuple[NoFit, ...]
     comparison: Comparison
     seconds: dict[str, float]
 
     @property
     def status(self) -> str:
-        """Converged, doubtful or failed: the posterior's, lowered to doubtful by a fit that is no maximum."""
+        """Converged, doubtful or failed: the posterior's, lowered to doubtful by a fit that is none or no maximum."""
         verdict = self.posterior.check()
-        return "doubtful" if verdict.converged and not all(f.converged for f in self.fits) else verdict.status.value
+        sound = not self.failures and all(f.converged for f in self.fits)
+        return "doubtful" if verdict.converged and not sound else verdict.status.value
 
 
 def _model(path: Path, settings: Sequence[str]) -> tuple[ModelFile, GLMM, list[str]]:
@@ -72,20 +91,29 @@ def _model(path: Path, settings: Sequence[str]) -> tuple[ModelFile, GLMM, list[s
     return file, model, [str(w.message) for w in caught if issubclass(w.category, DataWarning)]
 
 
+def _methods(file: ModelFile) -> tuple[list[str], list[str]]:
+    """Return the methods to fit by, each once, and a sentence on each that is not available yet."""
+    asked = dict.fromkeys(file.compare.methods)
+    there = ", ".join(repr(m) for m, available in METHODS.items() if available)
+    words = "is not available yet and is left out; available:"
+    missing = [f"compare.methods: {m!r} {words} {there}." for m in asked if not METHODS[m]]
+    return [m for m in asked if METHODS[m]], missing
+
+
+def _published(file: ModelFile) -> list[Published]:
+    return [Published(p.method, p.reference, p.estimates) for p in file.published]
+
+
 def check_file(path: Path, settings: Sequence[str], as_json: bool) -> int:
     """Say what was understood."""
     file, model, cautions = _model(path, settings)
+    cautions += [*_methods(file)[1], *misnamed(_published(file), model.design)]
+    _warn(cautions)
     if as_json:
-        _print_json(
-            {
-                "file": str(path),
-                "title": file.title,
-                "model": describe(model.design, model.parameters),
-                "warnings": cautions,
-            }
-        )
+        words = describe(model.design, model.parameters)
+        print(json_text({"file": str(path), "title": file.title, "model": words, "warnings": cautions}))
         return DONE
-    _print_head(file, model, cautions)
+    _print_head(file, model)
     print("\nno errors; nothing was fitted (bayesglmm fit does that).")
     return DONE
 
@@ -93,43 +121,52 @@ def check_file(path: Path, settings: Sequence[str], as_json: bool) -> int:
 def print_code(path: Path, settings: Sequence[str]) -> int:
     """Print PyMC source."""
     _, model, cautions = _model(path, settings)
+    _warn(cautions)
+    source = model.to_pymc_code() + "\n"
+    # Python source is UTF-8, whatever the terminal's encoding is.
+    sys.stdout.flush()
+    sys.stdout.buffer.write(source.encode("utf-8", errors="backslashreplace"))
+    return DONE
+
+
+def _warn(cautions: Sequence[str]) -> None:
     for caution in cautions:
         print(f"warning: {caution}", file=sys.stderr)
-    print(model.to_pymc_code())
-    return DONE
 
 
 def fit_file(path: Path, settings: Sequence[str], *, out: Path | None, as_json: bool, progress: bool) -> int:
     """Fit, print the verdict and the table, write files."""
     started = time.perf_counter()
     file, model, cautions = _model(path, settings)
+    methods, missing = _methods(file)
+    published = _published(file)
+    cautions += [*missing, *misnamed(published, model.design)]
     if out is not None:
-        from bayesglmm.outputs import prepare_folder
-
         prepare_folder(out)  # before minutes of sampling, not after
     if not as_json:
-        _print_head(file, model, cautions)
+        _print_head(file, model)
+    _warn(cautions)
     seconds = {"read": time.perf_counter() - started}
-    fits = []
-    for method in file.compare.methods:
+    fits, failures = [], []
+    for method in methods:
         began = time.perf_counter()
-        with _busy(f"fitting by {method}", progress):
-            fits.append(model.fit(method))
+        try:
+            with _busy(f"fitting by {method}", progress):
+                fits.append(model.fit(method))
+        except (FitError, NotAvailableError) as error:
+            failures.append(NoFit(method, str(error)))
         seconds[method] = time.perf_counter() - began
     began = time.perf_counter()
     posterior = model.sample(**file.sample.arguments(), progress=progress)
     seconds["sample"] = time.perf_counter() - began
-    published = [Published(p.method, p.reference, p.estimates) for p in file.published]
     comparison = compare(posterior, *fits, *published)
     posterior.check()
     seconds["total"] = time.perf_counter() - started
-    run = Run(file, model, posterior, tuple(fits), comparison, seconds)
+    run = Run(file, model, posterior, tuple(fits), tuple(failures), comparison, seconds)
     if out is not None:
-        from bayesglmm.outputs import write_run
-
         write_run(posterior, comparison, run_record(run), out)
     if as_json:
-        _print_json(document(run, cautions))
+        print(json_text(document(run, cautions)))
     else:
         _print_results(run)
         if out is not None:
@@ -149,51 +186,7 @@ def _busy(words: str, visible: bool) -> Iterator[None]:
         yield
 
 
-def document(run: Run, cautions: Sequence[str] = ()) -> dict[str, Any]:
-    """Return a run as one JSON-ready document: model, verdict, comparison rows, fits, run record."""
-    verdict = run.posterior.check()
-    return {
-        "schema": 1,
-        "title": run.file.title,
-        "formula": str(run.model.spec.formula),
-        "family": run.model.spec.family,
-        "link": run.model.spec.link,
-        "status": run.status,
-        "verdict": {
-            "status": verdict.status.value,
-            "headline": verdict.headline,
-            "findings": [{"check": f.check, "status": f.status.value, "message": f.message} for f in verdict.findings],
-        },
-        "comparison": run.comparison.frame.to_dict(orient="records"),
-        "notes": list(run.comparison.notes),
-        "fits": [
-            {"method": f.method, "loglik": f.loglik, "status": f.optimum.status.value, "notes": list(f.notes)}
-            for f in run.fits
-        ],
-        "warnings": list(cautions),
-        "run": run_record(run),
-    }
-
-
-def run_record(run: Run) -> dict[str, Any]:
-    """Return versions, seed, times and status: what run.json holds."""
-    attributes = run.posterior.tree.attrs
-    return {
-        "status": run.status,
-        "seed": attributes["seed"],
-        "sampler": attributes["sampler"],
-        "chains": attributes["chains"],
-        "draws": attributes["draws"],
-        "tune": attributes["tune"],
-        "created_at": attributes["created_at"],
-        "data_fingerprint": attributes["data_fingerprint"],
-        "specification": json.loads(attributes["specification"]),
-        "versions": json.loads(attributes["versions"]),
-        "seconds": {name: round(value, 3) for name, value in run.seconds.items()},
-    }
-
-
-def _print_head(file: ModelFile, model: GLMM, cautions: Sequence[str]) -> None:
+def _print_head(file: ModelFile, model: GLMM) -> None:
     if file.title:
         print(file.title)
     if file.reference:
@@ -202,8 +195,6 @@ def _print_head(file: ModelFile, model: GLMM, cautions: Sequence[str]) -> None:
         print()
     print(describe(model.design, model.parameters))
     sys.stdout.flush()
-    for caution in cautions:
-        print(f"warning: {caution}", file=sys.stderr)
 
 
 def _print_results(run: Run) -> None:
@@ -212,6 +203,8 @@ def _print_results(run: Run) -> None:
         print(f"{fit.method}: log-likelihood {fit.loglik:.4f}, {fit.optimum.status.value}")
         for note in fit.notes:
             print(f"  - {note}")
+    for failure in run.failures:
+        print(f"{failure.method}: no fit: {failure.message}")
     print()
     _print_table(run.comparison)
     for note in run.comparison.notes:
@@ -240,18 +233,3 @@ def _print_table(comparison: Comparison) -> None:
     console.print(table)
     for reference in comparison.references:
         print(reference)
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(_finite(value), indent=2, allow_nan=False))
-
-
-def _finite(value: Any) -> Any:
-    """Return ``value`` with numbers that JSON does not have (nan, infinity) as null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
-    return value

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bayesglmm.errors import SpecificationError
 
-__all__ = ["TERMS", "TIDY_COLUMNS", "TIDY_DIAGNOSTICS", "tail_probabilities", "tidy_frame"]
+__all__ = ["TERMS", "TIDY_COLUMNS", "TIDY_DIAGNOSTICS", "number", "tail_probabilities", "tidy_frame"]
 
 #: Kinds of parameters, in the order in which tables list them.
 TERMS = ("fixed", "sd", "cor", "family", "group")
@@ -19,6 +19,22 @@ TIDY_COLUMNS = ("term", "name", "estimate", "std_error", "lower", "upper", "leve
 
 #: Further columns of a posterior's ``tidy()``.
 TIDY_DIAGNOSTICS = ("r_hat", "ess_bulk", "ess_tail", "mcse_mean")
+
+
+def number(value: float, digits: int) -> str:
+    """Return a figure for a table: ``digits`` decimals, or 4 significant digits where these would not show it.
+
+    Parameters
+    ----------
+    value : float
+        Any number, not finite ones included.
+    digits : int
+        Decimals of a figure of ordinary size: up to a million, and large enough to show in so many decimals.
+    """
+    smallest = max(0.001, 10.0**-digits)
+    if value == 0.0 or smallest <= abs(value) < 1e6:
+        return f"{value + 0.0:.{digits}f}"  # -0.0 + 0.0 is 0.0
+    return f"{value:.4g}"
 
 
 def tail_probabilities(level: float) -> tuple[float, float]:

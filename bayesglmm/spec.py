@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from bayesglmm.errors import FormulaError, nearest
-from bayesglmm.formula import Formula, parse
+from bayesglmm.formula import Formula, columns, name_text, parse
 from bayesglmm.priors.frozen import FrozenDict
 from bayesglmm.priors.prior import Prior
 from bayesglmm.priors.reading import read_priors
@@ -101,6 +101,7 @@ class ModelSpec(BaseModel):
             raise ComplaintsError.one(str(error), kind="formula") from error
         if "family" in info.data:
             _check_size(formula, info.data["family"])
+        _check_response(formula)
         return formula
 
     @field_validator("link")
@@ -177,3 +178,25 @@ def _check_size(formula: Formula, family: str) -> None:
             takers = " or ".join(repr(f.name) for f in FAMILIES.values() if f.size == word)
             words = f'"y | {word}(...)" is given, and {family} has no {word}.'
             raise ComplaintsError.one(f"{words} Leave it out, or use family = {takers}.")
+
+
+def _check_response(formula: Formula) -> None:
+    """Refuse a response that explains itself; of several columns, as in ``after - before``, one may be a predictor."""
+    names = columns(formula.response.expression)
+    if len(names) != 1:
+        return
+    (name,) = names
+    common, groups = formula.common, formula.groups
+    uses = (
+        ("a common term", columns(common.terms) if common.terms is not None else ()),
+        ("an offset", [c for offset in common.offsets for c in columns(offset)]),
+        (
+            "an effect of a group term",
+            [c for g in groups if g.effects.terms is not None for c in columns(g.effects.terms)],
+        ),
+        ("a grouping factor", [c for g in groups for c in g.factor.columns]),
+    )
+    said = [what for what, used in uses if name in used]
+    if said:
+        words = f"{name_text(name)} is the response and {' and '.join(said)} as well: it would explain itself."
+        raise ComplaintsError.one(f"{words} Leave it out of the right side.", kind="formula")

@@ -83,8 +83,25 @@ def _sample(model: Any, settings: SampleSettings) -> xr.DataTree:
         raise SamplingError(_INTERRUPTED) from error
 
 
+class _OneInterruptEndsAll:
+    """Callback of PyMC's sampler: Ctrl-C ends one of its chains, and without this it would begin the next."""
+
+    def __init__(self, iterations: int) -> None:
+        self._last = iterations - 1
+        self._chain, self._iteration = 0, self._last
+
+    def __call__(self, trace: Any, draw: Any) -> None:  # noqa: ARG002
+        """Stop a chain that follows one which did not come to its end."""
+        follows_a_stopped_one = draw.chain != self._chain and self._iteration < self._last
+        self._chain, self._iteration = draw.chain, draw.draw_idx
+        if follows_a_stopped_one:
+            raise KeyboardInterrupt
+
+
 def _arguments(settings: SampleSettings) -> dict[str, Any]:
+    own = {"callback": _OneInterruptEndsAll(settings.tune + settings.draws)} if settings.sampler == "pymc" else {}
     return {
+        **own,
         "draws": settings.draws,
         "tune": settings.tune,
         "chains": settings.chains,

@@ -18,7 +18,7 @@ from bayesglmm.bayes.labels import Labelled, labelled_draws
 from bayesglmm.bayes.record import ModelRecord
 from bayesglmm.bayes.settings import checked_seed
 from bayesglmm.bayes.verdict import Verdict, judge
-from bayesglmm.schema import TIDY_DIAGNOSTICS, tail_probabilities, tidy_frame
+from bayesglmm.schema import TIDY_DIAGNOSTICS, number, tail_probabilities, tidy_frame
 
 __all__ = ["Posterior"]
 
@@ -52,6 +52,21 @@ class Posterior:
     def record(self) -> ModelRecord:
         """The model: names, family, link, priors."""
         return ModelRecord.from_json(self.tree.attrs["model"])
+
+    @property
+    def formula(self) -> str:
+        """The model's formula."""
+        return self.record.formula
+
+    @property
+    def family(self) -> str:
+        """The response's family."""
+        return self.record.family
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells one data set from another: SHA-256 of the values that the model uses."""
+        return str(self.tree.attrs.get("data_fingerprint", ""))
 
     @functools.cached_property
     def _labelled(self) -> tuple[Labelled, ...]:
@@ -181,11 +196,11 @@ class Posterior:
         return save_posterior(self, Path(path))
 
     def __repr__(self) -> str:
-        text = self.summary().to_string(float_format=lambda v: f"{v:.3f}")
+        text = self.summary().to_string(float_format=lambda v: number(v, 3))
         return f"Posterior of {self.record.formula}\n{self.check()}\n\n{text}"
 
     def _repr_html_(self) -> str:
-        table = self.summary().to_html(float_format=lambda v: f"{v:.3f}", border=0)
+        table = self.summary().to_html(float_format=lambda v: number(v, 3), border=0)
         formula = html.escape(self.record.formula)
         return f"<p><code>{formula}</code></p><pre>{html.escape(str(self.check()))}</pre>{table}"
 
@@ -194,6 +209,6 @@ def _kept_words(tree: xr.DataTree) -> str:
     """Say what an interrupted run kept."""
     chains, draws = tree["sample_stats"].sizes["chain"], tree["sample_stats"].sizes["draw"]
     return (
-        f"the run was interrupted: {chains} of {tree.attrs['chains']} chains were kept, "
+        f"the run was interrupted: kept {chains} of {tree.attrs['chains']} chains, "
         f"{draws} of {tree.attrs['draws']} draws of each."
     )

@@ -115,4 +115,5 @@ GAUSSIAN = Family(
     mean_of=mean_is_mu,
     location=_location,
     scale=_scale,
+    latex_se=r"\mathcal{N}(\mu_i, %s^2)",
 )

@@ -146,6 +146,8 @@ class Family:
         ``location(y, size, link) -> float``: about where eta lies, for the link called ``link``.
     scale : callable
         ``scale(y, size, link) -> float``: by how much eta can be expected to vary, positive.
+    latex_se : str
+        The distribution of a row whose standard error is known, ``%s`` in its place; empty for families without.
     """
 
     name: str
@@ -164,3 +166,4 @@ class Family:
     mean_of: Callable[[Array, Array], Array]
     location: Callable[[Array, Array, str], float]
     scale: Callable[[Array, Array, str], float]
+    latex_se: str = ""

@@ -14,7 +14,7 @@ from scipy.special import ndtr
 from bayesglmm.design import Design
 from bayesglmm.frequentist.components import Estimate
 from bayesglmm.frequentist.optimum import Optimum
-from bayesglmm.schema import tidy_frame
+from bayesglmm.schema import number, tidy_frame
 
 __all__ = ["Fit"]
 
@@ -70,6 +70,21 @@ class Fit:
         """What stands above its column in a comparison."""
         return f"{_HEADINGS.get(self.method, self.method)} (se)"
 
+    @property
+    def formula(self) -> str:
+        """The model's formula."""
+        return str(self.design.spec.formula)
+
+    @property
+    def family(self) -> str:
+        """The response's family."""
+        return self.design.spec.family
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells one data set from another: SHA-256 of the values that the model uses."""
+        return self.design.fingerprint
+
     @functools.cached_property
     def coefficients(self) -> pd.DataFrame:
         """Estimate, std_error, Wald z and two-sided p value of each coefficient, by name."""
@@ -115,8 +130,8 @@ class Fit:
         Parameters
         ----------
         level : float
-            Level of the Wald intervals; symmetric on the log scale for standard deviations, on Fisher's z for
-            correlations.
+            Level of the Wald intervals; symmetric on the log scale for standard deviations that are clear of 0 (else
+            from 0 to estimate + z se), on Fisher's z for correlations.
         group : bool
             Whether conditional modes are listed too.
         """
@@ -148,7 +163,7 @@ class Fit:
 
     def __repr__(self) -> str:
         def show(frame: pd.DataFrame) -> str:
-            return frame.to_string(float_format=lambda v: f"{v:.4f}")
+            return frame.to_string(float_format=lambda v: number(v, 4))
 
         parts = [f"Fit of {self.design.spec.formula}", self._words(), "", show(self.coefficients)]
         if len(self.variance_components):
@@ -157,6 +172,6 @@ class Fit:
 
     def _repr_html_(self) -> str:
         tables = [self.coefficients, self.variance_components]
-        shown = "".join(t.to_html(float_format=lambda v: f"{v:.4f}", border=0) for t in tables if len(t))
+        shown = "".join(t.to_html(float_format=lambda v: number(v, 4), border=0) for t in tables if len(t))
         formula = html.escape(str(self.design.spec.formula))
         return f"<p><code>{formula}</code></p><pre>{html.escape(self._words())}</pre>{shown}"

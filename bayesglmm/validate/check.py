@@ -12,14 +12,17 @@ from bayesglmm.design import Design
 from bayesglmm.errors import DataError, Problem
 from bayesglmm.formula import columns, node_text
 from bayesglmm.spec import ModelSpec
-from bayesglmm.validate.columns import column_problems, column_warnings
+from bayesglmm.validate.columns import column_problems
 from bayesglmm.validate.common import coded_problems, scale_warnings
 from bayesglmm.validate.constant import constant_response_warnings
 from bayesglmm.validate.frame import empty_problems, label_problems, require_frame, select
 from bayesglmm.validate.grouping import grouping_problems, grouping_warnings, uncoded_grouping_problems
+from bayesglmm.validate.levels import level_warnings
 from bayesglmm.validate.missing import drop_rows, missing_masks, missing_problems
+from bayesglmm.validate.partitions import partition_problems, partition_warnings
 from bayesglmm.validate.response import response_problems
 from bayesglmm.validate.separation import separation_warnings
+from bayesglmm.validate.slopes import slope_warnings
 from bayesglmm.validate.table import Table
 from bayesglmm.validate.terms import expression_problems, factor_problems
 from bayesglmm.validate.uses import calls, uses_of
@@ -108,15 +111,21 @@ def validate(design: Design, used: pd.DataFrame) -> tuple[Problem, ...]:
     ------
     DataError
         With every error that needs the coded design: X of deficient rank, fewer rows than coefficients,
-        grouping factors that cannot be told from sigma.
+        grouping factors that cannot be told from sigma or from one another.
     """
-    problems = coded_problems(design.coding, design.X, design.row_labels) + grouping_problems(design)
+    levels = level_warnings(uses_of(design.spec), used)
+    problems = coded_problems(design.coding, design.X, design.row_labels)
+    if problems:  # a number read as text is a frequent cause of too many columns
+        problems += [problem for problem in levels if problem.kind == "text factor"]
+    problems += grouping_problems(design) + partition_problems(design)
     if problems:
         raise DataError(problems)
     return (
         *constant_response_warnings(design),
-        *column_warnings(uses_of(design.spec), used),
+        *levels,
         *scale_warnings(design),
         *separation_warnings(design),
         *grouping_warnings(design),
+        *partition_warnings(design, used),
+        *slope_warnings(design),
     )

@@ -12,12 +12,12 @@ from pandas.api import types
 from bayesglmm.errors import DataError, Problem
 from bayesglmm.formula import name_text
 from bayesglmm.grouping import learn_factor
-from bayesglmm.validate.storage import Storage, distinct, not_numbers, reads_as_numbers, storage_of
+from bayesglmm.validate.storage import Storage, distinct, not_numbers, storage_of
 from bayesglmm.validate.table import Table
 from bayesglmm.validate.uses import Role, Use
-from bayesglmm.validate.words import count, first_of, rows_text, value_text
+from bayesglmm.validate.words import first_of, rows_text, value_text
 
-__all__ = ["column_problems", "column_warnings"]
+__all__ = ["column_problems"]
 
 _WRITTEN: Final = (Storage.TEXT, Storage.CATEGORIES)
 
@@ -128,43 +128,3 @@ def _not_labels(column: pd.Series, storage: Storage, use: Use) -> Problem | None
         )
         return Problem(name, message, "type")
     return None
-
-
-def column_warnings(uses: Iterable[Use], used: pd.DataFrame) -> list[Problem]:
-    """Return categories without rows, and text that reads as numbers and became a factor."""
-    uses = tuple(uses)
-    terms = {use.column for use in uses if use.role is Role.TERM}
-    problems = []
-    for name in dict.fromkeys(use.column for use in uses):
-        column = used[name]
-        storage = storage_of(column)
-        if storage is Storage.CATEGORIES:
-            problems += _unused_categories(column)
-        elif storage is Storage.TEXT and name in terms and reads_as_numbers(column):
-            problems.append(_numbers_as_factor(column))
-    return problems
-
-
-def _numbers_as_factor(column: pd.Series) -> Problem:
-    name = str(column.name)
-    values = distinct(column)
-    message = (
-        f"text that reads as numbers ({first_of(repr(str(v)) for v in values)}) is used as a factor with "
-        f"{count(len(values), 'level')}. If it is a number, convert it with pd.to_numeric; "
-        f"if it is a factor, say so with C({name_text(name)})."
-    )
-    return Problem(name, message, "text factor")
-
-
-def _unused_categories(column: pd.Series) -> list[Problem]:
-    categories = column.cat.categories
-    unused = ~np.isin(np.arange(len(categories)), column.cat.codes.unique())
-    if not unused.any():
-        return []
-    name = str(column.name)
-    message = (
-        f"{unused.sum()} of {len(categories)} categories without a row "
-        f"({first_of(value_text(v) for v in categories[unused])}), left out of the model. "
-        f"data[{name!r}].cat.remove_unused_categories() says that this is meant."
-    )
-    return [Problem(name, message, "unused levels")]

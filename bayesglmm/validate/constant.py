@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from bayesglmm.design import Design
@@ -10,6 +12,9 @@ from bayesglmm.validate.limits import directions
 from bayesglmm.validate.words import number_text
 
 __all__ = ["constant_response_warnings"]
+
+#: A residual this short against the response is rounding.
+_ROUNDING: Final = 1e-10
 
 
 def constant_response_warnings(design: Design) -> list[Problem]:
@@ -25,6 +30,23 @@ def constant_response_warnings(design: Design) -> list[Problem]:
         consequence = "the likelihood has no maximum, and without a prior the intercept grows without bound"
     else:
         consequence = "no term can explain anything"
+    if design.dispersion is not None and _fits_exactly(design):
+        consequence += (
+            f"; the residual standard deviation ({design.dispersion}) is then 0 and a classical fit has no maximum"
+        )
     remedy = "Check how the column was read or filtered."
     message = f"constant response: every row has {value}; {consequence}. {remedy}"
     return [Problem(design.response_name, message, "constant response")]
+
+
+def _fits_exactly(design: Design) -> bool:
+    """Whether some coefficients or group effects give every row its response."""
+    with np.errstate(all="ignore"):
+        eta = design.family_link.link.forward(design.y) - design.offset
+    if not np.isfinite(eta).all():
+        return False
+    length = float(np.linalg.norm(eta))
+    if np.ptp(eta) <= _ROUNDING * length and any(group.has_intercept for group in design.groups):
+        return True
+    coefficients = np.linalg.lstsq(design.X, eta, rcond=None)[0]
+    return bool(np.linalg.norm(eta - design.X @ coefficients) <= _ROUNDING * length)

@@ -68,10 +68,11 @@ def _absent(name: str, data: pd.DataFrame) -> str:
             f"the data have a column labelled {twin!r} ({type(twin).__name__}), and formulas name columns by "
             "text. Rename it: data = data.rename(columns=str)."
         )
+    level = " It is an index level; call reset_index()." if name in data.index.names else ""
     labels = [str(label) for label in data.columns]
     few = 0 < len(labels) <= _LISTED_COLUMNS
     listing = f"Columns: {', '.join(labels)}." if few else f"The data have {len(labels)} columns."
-    return f"is not a column of the data.{nearest(name, labels)} {listing}"
+    return f"is not a column of the data.{level or nearest(name, labels)} {listing}"
 
 
 def select(names: Iterable[str], data: pd.DataFrame) -> pd.DataFrame:

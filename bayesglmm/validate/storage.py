@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-__all__ = ["Storage", "distinct", "not_numbers", "reads_as_numbers", "storage_of"]
+__all__ = ["Storage", "distinct", "not_numbers", "reads_as_numbers", "storage_of", "stray_rows"]
 
 _NUMBERS_IN_OBJECTS = {"integer", "floating", "mixed-integer-float", "decimal", "boolean"}
 
@@ -61,3 +61,15 @@ def reads_as_numbers(column: pd.Series) -> bool:
     """Whether every value of a column is a number in writing."""
     values = distinct(column)
     return len(values) > 0 and not not_numbers(values).any()
+
+
+def stray_rows(column: pd.Series) -> np.ndarray:
+    """Return the rows that keep a column of numbers in writing from being one, shape (n,).
+
+    None where fewer than half of the distinct values read as numbers: that is a column of labels.
+    """
+    values = distinct(column)
+    unreadable = not_numbers(values)
+    if 2 * unreadable.sum() > len(values):
+        return np.zeros(len(column), dtype=bool)
+    return column.isin(values[unreadable]).to_numpy(dtype=bool)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
+import pandas as pd
 
 from bayesglmm.coding import evaluate, learn_coding
 from bayesglmm.errors import Problem, nearest
@@ -23,7 +24,7 @@ from bayesglmm.formula import (
     name_text,
     node_text,
 )
-from bayesglmm.validate.storage import Storage, distinct, storage_of
+from bayesglmm.validate.storage import Storage, distinct, storage_of, stray_rows
 from bayesglmm.validate.table import Table
 from bayesglmm.validate.uses import CATEGORICAL, Role, Use, calls
 from bayesglmm.validate.words import count, first_of, rows_text, value_text
@@ -157,7 +158,16 @@ def factor_problems(uses: Iterable[Use], table: Table) -> list[Problem]:
             message = (
                 f"this factor has {len(levels)} levels in {n_rows} rows, {what}. "
                 f"Make it a group term, (1 | {name_text(name)}), or convert it with pd.to_numeric if it is "
-                "a number."
+                f"a number{_strays_text(column)}."
             )
             problems.append(Problem(name, message, "too many levels"))
     return problems
+
+
+def _strays_text(column: pd.Series) -> str:
+    """Return which values `pandas.to_numeric` would stop at, if these are few."""
+    strays = stray_rows(column) if storage_of(column) is Storage.TEXT else np.zeros(0, dtype=bool)
+    if not strays.any():
+        return ""
+    where = rows_text(strays, column.index, lambda k: value_text(column.iloc[k]))
+    return f", after correcting what does not read as one {where}"

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from support.posteriors import made_posterior
 
 import bayesglmm as bg
+from bayesglmm.bayes.settings import SampleSettings
 from bayesglmm.cli import main
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -143,9 +147,156 @@ def test_no_file_and_no_folder_are_said(specification, tmp_path, capsys) -> None
     assert "nothing can be written there" in capsys.readouterr().err
 
 
-def test_a_method_that_is_not_there_yet_is_refused_by_name(specification, capsys) -> None:
-    assert status("fit", specification, "--set", 'compare.methods=["pql"]') == 2
-    assert "'pql' is not available yet; available: 'laplace'" in capsys.readouterr().err
+LEFT_OUT = "compare.methods: 'pql' is not available yet and is left out; available: 'laplace'."
+PQL_TOO = 'compare.methods=["pql", "laplace", "laplace", "pql"]'
+
+
+def test_a_method_that_is_not_there_yet_is_left_out_and_one_named_twice_counts_once(specification, capsys) -> None:
+    assert status("check", specification, "--set", PQL_TOO) == 0
+    assert capsys.readouterr().err.count(f"warning: {LEFT_OUT}") == 1
+    assert status("fit", specification, "--json", "--set", PQL_TOO, "--set", "sample.draws=20") == 3
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    assert document["warnings"] == [LEFT_OUT]
+    assert err.count(f"warning: {LEFT_OUT}") == 1
+    assert [fit["method"] for fit in document["fits"]] == ["laplace"]
+
+
+def test_a_fit_without_an_answer_does_not_stop_the_posterior(specification, tmp_path, capsys, monkeypatch) -> None:
+    def fail(self: bg.GLMM, method: str) -> None:
+        raise bg.FitError("the likelihood has no maximum.")
+
+    monkeypatch.setattr(bg.GLMM, "fit", fail)
+    assert status("fit", specification, "--quiet", "--out", tmp_path / "out") == 3
+    out = capsys.readouterr().out
+    assert "converged: 2 chains" in out
+    assert "laplace: no fit: the likelihood has no maximum." in out
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["status"] == "doubtful"
+    assert record["fits"] == {"laplace": "failed"}
+    assert status("fit", specification, "--json") == 3
+    (fit,) = json.loads(capsys.readouterr().out)["fits"]
+    assert fit["status"] == "failed"
+    assert fit["message"] == "the likelihood has no maximum."
+
+
+def test_the_record_holds_what_was_kept_of_an_interrupted_run(specification, capsys, monkeypatch) -> None:
+    asked = SampleSettings(draws=1000, chains=4, seed=7)
+
+    def sample(self: bg.GLMM, **settings: object) -> bg.Posterior:
+        return made_posterior(self, chains=2, draws=300, interrupted=True, asked=asked)
+
+    monkeypatch.setattr(bg.GLMM, "sample", sample)
+    status("fit", specification, "--json")
+    run = json.loads(capsys.readouterr().out)["run"]
+    kept = {"chains": 2, "draws": 300, "interrupted": True, "chains_asked": 4, "draws_asked": 1000}
+    assert {name: run[name] for name in kept} == kept
+
+
+def test_a_published_name_that_is_no_parameter_is_warned_of(specification, capsys) -> None:
+    text = specification.read_text().replace("{x = 0.5}", '{"sd(gg)" = 0.5, "sd(g)" = 1.0, sigma = 1.0}')
+    specification.write_text(text)
+    assert status("check", specification) == 0
+    err = capsys.readouterr().err
+    assert err == "warning: published, By hand: 'sd(gg)' is no parameter of this model. Did you mean 'sd(g)'?\n"
+    assert status("fit", specification, "--json", "--set", "sample.draws=20") == 3
+    (caution,) = json.loads(capsys.readouterr().out)["warnings"]
+    assert "'sd(gg)'" in caution
+
+
+def test_the_models_of_this_project_name_their_parameters(capsys) -> None:
+    for path in sorted(MODELS.glob("*.toml")):
+        assert status("check", path) == 0
+    assert "is no parameter" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["check", "fit"])
+def test_json_says_what_is_wrong_in_json_too(command, specification, capsys) -> None:
+    specification.write_text(specification.read_text().replace("(1 | g)", "(1 | h)") + "nonsense = 1\n")
+    assert status(command, specification, "--json") == 2
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    assert document["status"] == "error"
+    assert {"where", "message", "kind"} == set(document["problems"][0])
+    assert document["problems"][0]["message"] in err
+    assert err.startswith("error: ")
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+def test_an_empty_out_is_refused(name, specification, capsys) -> None:
+    assert status("fit", specification, "--out", name) == 2
+    assert "--out: an empty name is given" in capsys.readouterr().err
+
+
+def process(*arguments: object, **options: object) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "bayesglmm", *map(str, arguments)]
+    given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "check": False, **options}
+    return subprocess.run(command, **given)  # type: ignore[call-overload]
+
+
+@pytest.fixture
+def snowy(specification: Path) -> Path:
+    path = specification.with_name("data.csv")
+    path.write_text(path.read_text().replace(",g0\n", ",a雪\n"), encoding="utf-8")
+    return specification
+
+
+def test_a_narrow_encoding_stops_neither_check_nor_code(snowy) -> None:
+    latin = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    shown = process("check", snowy, env=latin)
+    assert shown.returncode == 0
+    assert b"a\\u96ea" in shown.stdout
+    source = process("code", snowy, env=latin)
+    assert source.returncode == 0
+    assert source.stdout == process("code", snowy).stdout
+    compile(source.stdout, "model.py", "exec")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("command", ["check", "code", "--help"])
+def test_a_full_standard_output_is_one_line_and_status_1(command, specification) -> None:
+    arguments = [command] if command == "--help" else [command, specification]
+    with Path("/dev/full").open("wb") as full:
+        done = process(*arguments, stdout=full)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"error: nothing more can be printed (No space left on device)")
+    assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes descriptors by the shell")
+@pytest.mark.parametrize(("closed", "words"), [(">&-", b"standard output is closed"), (">&- 2>&-", b"")])
+def test_a_closed_standard_output_is_one_line_and_status_1(closed, words, specification) -> None:
+    command = f'"{sys.executable}" -m bayesglmm check "{specification}" {closed}'
+    done = subprocess.run(command, shell=True, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_reader_that_left_is_no_traceback(specification) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = process("check", specification, stdout=write)
+    finally:
+        os.close(write)
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+
+
+def test_ctrl_c_is_one_line_and_status_1(specification, capsys, monkeypatch) -> None:
+    def interrupted(self: bg.GLMM, method: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bg.GLMM, "fit", interrupted)
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        assert status("fit", specification, "--json") == 1
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == "interrupted: stopped before the end.\n"
 
 
 def test_help_and_version_as_processes() -> None:

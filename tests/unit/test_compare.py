@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from support.posteriors import made_posterior, quiet_model
 
 import bayesglmm as bg
 from bayesglmm.published import Published
@@ -15,9 +16,17 @@ class Result:
     """A result with figures given by hand."""
 
     def __init__(
-        self, method: str, rows: dict[str, tuple[float, float]], estimand: str = "conditional", caveat: str = ""
+        self,
+        method: str,
+        rows: dict[str, tuple[float, float]],
+        estimand: str = "conditional",
+        caveat: str = "",
+        formula: str = "y ~ x + (1 | g)",
+        family: str = "gaussian",
+        fingerprint: str = "a",
     ):
         self.method, self.rows, self.estimand, self.caveat = method, rows, estimand, caveat
+        self.formula, self.family, self.fingerprint = formula, family, fingerprint
         self.heading, self.reference = f"{method} (se)", ""
 
     def tidy(self, level: float = 0.95, group: bool = False) -> pd.DataFrame:
@@ -104,3 +113,90 @@ def test_missing_figures_leave_gaps_not_nan() -> None:
     assert comparison.table().loc["sd(g)", "laplace (se)"] == ""
     assert "nan" not in repr(comparison)
     assert "nan" not in comparison._repr_html_()
+
+
+@pytest.mark.parametrize("given", [None, "a", 3.0, {"x": 1.0}, object(), Result, pd.DataFrame({"name": ["x"]})])
+def test_what_is_no_result_is_named_with_what_to_pass(given: object) -> None:
+    with pytest.raises(bg.SpecificationError, match=r"argument 2 of compare\(\) is .* no result; pass what model"):
+        bg.compare(POSTERIOR, given)
+
+
+def test_a_list_of_results_and_a_model_are_no_results(sleepstudy_model) -> None:
+    with pytest.raises(bg.SpecificationError, match=r"is a list; .* compare\(\*results\)"):
+        bg.compare([POSTERIOR])
+    with pytest.raises(bg.SpecificationError, match="is a GLMM, which is no result"):
+        bg.compare(sleepstudy_model)
+
+
+def test_results_of_another_response_or_family_are_refused_with_both_named() -> None:
+    fit = Result("laplace", {"x": (0.5, 0.1)}, formula="z ~ x + (1 | g)")
+    with pytest.raises(bg.SpecificationError, match=r"'nuts \(se\)' of y \(gaussian\), 'laplace \(se\)' of z"):
+        bg.compare(POSTERIOR, fit)
+    with pytest.raises(bg.SpecificationError, match=r"of y \(gaussian\), .* of y \(poisson\)"):
+        bg.compare(POSTERIOR, Result("laplace", {"x": (0.5, 0.1)}, family="poisson"))
+
+
+def test_fits_of_different_models_are_shown_and_said_first_without_reasons() -> None:
+    fit = Result("laplace", {"x": (0.9, 0.1)}, formula="y ~ x", fingerprint="b")
+    comparison = bg.compare(POSTERIOR, fit)
+    models = "nuts (se): y ~ x + (1 | g); laplace (se): y ~ x"
+    # The two use different columns, so that their fingerprints say nothing.
+    assert comparison.notes == (f"These are fits of different models: {models}.",)
+    assert comparison.table().loc["x", "laplace (se)"].startswith("0.900")
+
+
+def test_fits_of_different_data_are_shown_and_said_first() -> None:
+    alike = Result("laplace", {"x": (0.5, 0.1)})
+    other = Result("laplace", {"x": (0.9, 0.1)}, fingerprint="b")
+    notes = bg.compare(POSTERIOR, alike, other).notes
+    sets = "data set 1: nuts (se), laplace (se); data set 2: laplace (se) #2"
+    assert notes[0] == f"These are fits of different data: {sets}."
+    assert len(notes) == 2
+    assert notes[1].startswith("Coefficients: laplace and the posterior agree")
+
+
+def test_published_columns_need_nothing_in_common() -> None:
+    comparison = bg.compare(POSTERIOR, Published("A", "a", {"x": 0.5}), Published("B", "b", {"sd(g)": 1.0}))
+    assert comparison.notes == ()
+    assert list(comparison.table().index) == ["Intercept", "x", "sd(g)"]
+
+
+@pytest.mark.parametrize(("estimate", "agree"), [(0.549, True), (0.551, False), (0.2, False), (5.0, False)])
+def test_coefficients_agree_up_to_half_a_posterior_sd_only(estimate: float, agree: bool) -> None:
+    (note,) = bg.compare(POSTERIOR, Result("laplace", {"x": (estimate, 0.1)})).notes
+    assert ("agree within" in note) is agree
+    if not agree:
+        gap = abs(estimate - 0.5) / 0.1
+        words = f"x parts most: posterior mean 0.500, laplace {estimate:.3f} ({gap:.1f} posterior sd)."
+        assert note == f"Coefficients: {words}"
+
+
+def test_a_posterior_without_spread_parts_from_nothing() -> None:
+    single = Result("nuts", {"x": (0.5, np.nan), "sd(g)": (1.0, 0.0)})
+    assert bg.compare(single, Result("laplace", {"x": (0.9, 0.1), "sd(g)": (2.0, 0.1)})).notes == ()
+
+
+def test_tiny_and_huge_figures_are_not_printed_as_zero() -> None:
+    fit = Result("laplace", {"x": (4.25e-7, 1e-8), "Intercept": (3.2e9, 1.5)})
+    table = bg.compare(fit).table()
+    assert table.loc["x", "laplace (se)"] == "4.25e-07 (1e-08) [4.05e-07, 4.45e-07]"
+    assert table.loc["Intercept", "laplace (se)"].startswith("3.2e+09 (1.500)")
+
+
+def test_posterior_and_fit_say_of_what_they_are() -> None:
+    model = quiet_model("count ~ x0 + (1 | a)", family="poisson")
+    posterior, fit = made_posterior(model), model.fit("laplace")
+    for name in ("formula", "family", "fingerprint"):
+        assert getattr(posterior, name) == getattr(fit, name) != ""
+    assert (fit.formula, fit.family) == ("count ~ x0 + (1 | a)", "poisson")
+    assert not [note for note in bg.compare(posterior, fit).notes if note.startswith("These are fits of")]
+
+
+def test_a_fit_in_other_units_prints_its_figures() -> None:
+    rng = np.random.default_rng(4)
+    data = pd.DataFrame({"y": 1e-6 * rng.normal(size=60), "x": 1e9 * rng.normal(size=60), "g": np.arange(60) % 10})
+    fit = quiet_model("y ~ x + (1 | g)", data).fit("laplace")
+    shown = f"{fit.coefficients.loc['x', 'std_error']:.4g}"
+    assert "e-" in shown
+    assert shown in repr(fit)
+    assert shown in fit._repr_html_()

@@ -9,9 +9,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bayesglmm.build import build_design
 from bayesglmm.data_path import path_complaint, read_data
 from bayesglmm.errors import DataError, SpecificationError
 from bayesglmm.model import read_model
+from bayesglmm.spec import ModelSpec
 from bayesglmm.specfile import load_data, loads, read_specification
 
 ROWS = "y,x\n1,2\n3,4\n"
@@ -119,14 +121,27 @@ def test_without_a_folder_only_the_words_are_looked_at() -> None:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("a.csv", b"", "a.csv cannot be read: No columns to parse from file."),
+        (
+            "a.csv",
+            b"",
+            "a.csv cannot be read: the file is empty; its first line has to name the columns (No columns to parse from "
+            "file).",
+        ),
+        ("a.csv", b"\n\n", "a.csv cannot be read: the file is empty; its first line has to name the columns ("),
+        (
+            "a.csv",
+            b"y;x\n1,5;2\n",
+            "a.csv cannot be read: it has one column, 'y;x'; separated by ';'? This reads comma-separated files.",
+        ),
+        ("a.csv", b"y\tx\n1\t2\n", "separated by tabs? This reads comma-separated files."),
         (
             "a.csv",
             b"y,x,y\n1,2,3\n",
             "a.csv cannot be read: several columns are called 'y'; give each a name of its own.",
         ),
         ("a.csv", b"y,x\n1,2,3\n2,3,4\n", "2 columns are named and a row has 3 values; name every column."),
-        ("a.csv", b"y,x\n1,2\n1,2,3\n", "Expected 2 fields in line 3, saw 3"),
+        ("a.csv", b"y,x\n1,2\n1,2,3\n", "Expected 2 fields in line 3, saw 3)."),
+        ("a.csv", b"y,x\n1,2\n1,2,3\n", "a.csv cannot be read: a row does not fit the 2 columns of the first line; "),
         ("a.csv", b'y,x\n1,"2\n', "a.csv cannot be read: "),
         ("a.csv", "y,x\n1,é\n".encode("latin-1"), "a.csv is not UTF-8 text; save it as UTF-8."),
         ("a.csv.gz", ROWS.encode(), "a.csv.gz cannot be read: Not a gzipped file"),
@@ -156,6 +171,36 @@ def test_forms_that_are_read(folder: Path) -> None:
 def test_a_long_column_has_one_type(folder: Path) -> None:
     (folder / "long.csv").write_text("y\n" + "1\n" * 300_000 + "text\n")
     assert read_data("long.csv", folder)["y"].map(type).nunique() == 1
+
+
+def test_long_identifiers_with_a_gap_stay_apart(folder: Path) -> None:
+    (folder / "ids.csv").write_text("id,y\n12345678901234560,1\n,2\n12345678901234561,3\n")
+    ids = read_data("ids.csv", folder)["id"]
+    assert ids.dtype == "Int64"
+    assert ids.dropna().tolist() == [12345678901234560, 12345678901234561]
+
+
+def test_columns_have_the_plain_dtypes_where_these_hold_their_values(folder: Path) -> None:
+    content = "whole,real,truth,text,gap,nothing,hole,both\n1,1.5,True,a,1.5,,x,True\n2,2,False,b,,,,\n"
+    (folder / "kinds.csv").write_text(content)
+    data = read_data("kinds.csv", folder)
+    simple = pd.read_csv(folder / "kinds.csv")
+    same = ["whole", "real", "truth", "text", "gap", "nothing", "hole"]
+    pd.testing.assert_frame_equal(data[same], simple[same])
+    assert data["both"].dtype == "boolean"
+    assert list(data.columns) == list(simple.columns)
+
+
+def test_a_file_with_gaps_is_modelled_without_those_rows(folder: Path) -> None:
+    rows = "".join(f"{k % 7 + k % 3},{k},{k % 2 == 0},{12345678901234560 + k % 6}\n" for k in range(60))
+    (folder / "gaps.csv").write_text(
+        "y,x,b,g\n" + rows + "1,,True,12345678901234560\n2,3,,12345678901234560\n3,1,True,\n"
+    )
+    data = read_data("gaps.csv", folder)
+    design = build_design(ModelSpec(formula="y ~ x + b + (1 | g)", missing="drop"), data)
+    assert (design.n_rows, list(design.dropped)) == (60, [60, 61, 62])
+    assert design.groups[0].factor.levels == tuple(str(12345678901234560 + k) for k in range(6))
+    assert list(design.new_rows(data.iloc[:8]).codes[0]) == [0, 1, 2, 3, 4, 5, 0, 1]
 
 
 def specification(folder: Path, path: str) -> Path:

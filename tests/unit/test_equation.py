@@ -51,8 +51,9 @@ def test_crossed_animals(salamander_model):
 def test_independent_slopes_offset_and_a_fourth_term():
     formula = "count ~ x0 + offset(log(exposure)) + (1 + x1 || a) + (1 | b) + (0 + x2 | c) + (1 | d:e)"
     lines = lines_of(quiet_model(formula, family="poisson").equation())
-    assert lines[1].endswith(r"w_{\text{c}[i]}\,\text{x2}_i + u^{(4)}_{\text{d:e}[i]} + \text{offset}_i")
-    assert r"\operatorname{diag}(\sigma_{\text{a}}^2)" in lines[2]
+    assert lines[1].endswith(r"w_{\text{c}[i]}\,\text{x2}_i + u^{(4)}_{\text{d:e}[i]} + \log(\text{exposure}_i)")
+    assert r"\operatorname{diag}(\sigma_{\text{a}, \text{Intercept}}^2, \sigma_{\text{a}, \text{x1}}^2)" in lines[2]
+    assert r"\mathcal{N}(0, \sigma_{\text{c}, \text{x2}}^2)" in lines[4]
     assert lines[5].startswith(r"u^{(4)}_j &\sim \mathcal{N}(0, \sigma_{\text{d:e}}^2)")
 
 
@@ -82,3 +83,53 @@ def test_any_column_name(name):
         assert not re.search(rf"(?<!\\){re.escape(character)}", text)
     assert "`" not in text
     assert "\n\n" not in text
+
+
+def made_frame() -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    columns = {name: rng.normal(size=60) for name in ("y", "x", "z", "v")}
+    positive = {name: rng.uniform(0.5, 1.0, 60) for name in ("s_e", "w")}
+    return pd.DataFrame({**columns, **positive, "g": np.arange(60) % 10})
+
+
+def equation_of(formula: str, **options: object) -> list[str]:
+    return lines_of(quiet_model(formula, made_frame(), **options).equation())
+
+
+def test_known_standard_errors_stand_in_the_distribution():
+    first = equation_of("y | se(s_e) ~ x + (1 | g)")[0]
+    assert first == r"\text{y}_i &\sim \mathcal{N}(\mu_i, \text{s\_e}_i^2)"
+
+
+def test_two_terms_of_one_factor_have_standard_deviations_of_their_own():
+    intercepts, slopes = equation_of("y ~ x + (1 | g) + (0 + x | g)")[2:]
+    assert intercepts.startswith(r"u_j &\sim \mathcal{N}(0, \sigma_{\text{g}}^2)")
+    assert slopes.startswith(r"v_j &\sim \mathcal{N}(0, \sigma_{\text{g}, \text{x}}^2)")
+
+
+def test_two_correlated_terms_of_one_factor_have_matrices_of_their_own():
+    first, second = equation_of("y ~ x + (1 + x | g) + (0 + z + v | g)")[2:]
+    assert r"\Sigma_{\text{g}})" in first
+    assert r"\Sigma_{\text{g}, \text{z}, \text{v}})" in second
+
+
+@pytest.mark.parametrize(("formula", "options"), [("y | weights(w) ~ x", {}), ("y ~ x", {"weights": "w"})])
+def test_weights_are_said(formula, options):
+    lines = equation_of(f"{formula} + (1 | g)", **options)
+    assert lines[-1] == r"&\text{rows weighted by } \text{w}_i"
+    assert len(lines) == 4
+    assert len(equation_of("y ~ x + (1 | g)")) == 3
+
+
+@pytest.mark.parametrize(
+    ("offsets", "words"),
+    [
+        ("offset(z)", r"\text{z}_i"),
+        ("offset(log(w))", r"\log(\text{w}_i)"),
+        ("offset(log(w)) + offset(v)", r"\log(\text{w}_i) + \text{v}_i"),
+        ("offset(log(w + 1))", r"\text{(offset: log(w + 1))}_i"),
+        ("offset(sqrt(s_e))", r"\text{(offset: sqrt(s\_e))}_i"),
+    ],
+)
+def test_every_offset_is_named(offsets, words):
+    assert equation_of(f"y ~ x + {offsets} + (1 | g)")[1].endswith(f"u_{{\\text{{g}}[i]}} + {words}")

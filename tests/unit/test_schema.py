@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import bayesglmm as bg
-from bayesglmm.schema import TIDY_COLUMNS, tail_probabilities, tidy_frame
+from bayesglmm.schema import TIDY_COLUMNS, number, tail_probabilities, tidy_frame
 
 
 def frame_of(level: float = 0.95):
@@ -46,3 +46,24 @@ def test_a_level_is_between_0_and_1(level):
 def test_a_fit_refuses_such_a_level_too(sleepstudy_model):
     with pytest.raises(bg.SpecificationError, match=r"level=95 is not a number between 0 and 1"):
         sleepstudy_model.fit("laplace").tidy(level=95)
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (1.0634, 3, "1.063"),
+        (0.0, 4, "0.0000"),
+        (-0.0, 2, "0.00"),
+        (0.00123, 3, "0.001"),
+        (0.00123, 4, "0.0012"),
+        (0.00123, 2, "0.00123"),
+        (-0.00012345, 4, "-0.0001234"),
+        (3.1e-12, 3, "3.1e-12"),
+        (999999.0, 1, "999999.0"),
+        (-1234567.0, 3, "-1.235e+06"),
+        (float("nan"), 3, "nan"),
+        (float("inf"), 3, "inf"),
+    ],
+)
+def test_a_figure_shows_whatever_its_size(value, digits, text):
+    assert number(value, digits) == text

@@ -176,3 +176,29 @@ def test_checked_keeps_paths_for_files() -> None:
     (item,) = caught.value.items
     assert item.path == ("priors", "sd(g)", "alpha")
     assert ModelSpec.checked(FULL.to_dict()) == FULL
+
+
+@pytest.mark.parametrize(
+    ("formula", "served"),
+    [
+        ("y ~ y + x", "a common term"),
+        ("y ~ x * log(y)", "a common term"),
+        ("log(y) ~ x + y", "a common term"),
+        ("y | trials(n) ~ y", "a common term"),
+        ("y ~ x + offset(log(y))", "an offset"),
+        ("y ~ x + (y | g)", "an effect of a group term"),
+        ("y ~ x + (1 | g:y)", "a grouping factor"),
+        ("y ~ y + (1 | y)", "a common term and a grouping factor"),
+    ],
+)
+def test_a_response_that_would_explain_itself(formula: str, served: str) -> None:
+    found = complaints(formula=formula, family="binomial" if "trials" in formula else "gaussian", missing="ignore")
+    assert found.keys() == {"formula", "missing"}
+    assert found["formula"] == (
+        f"y is the response and {served} as well: it would explain itself. Leave it out of the right side."
+    )
+
+
+@pytest.mark.parametrize("formula", ["I(after - before) ~ before + x", "y ~ x + (1 + x | g)", "y ~ 1", "y | se(s) ~ s"])
+def test_other_columns_of_the_left_side_may_be_predictors(formula: str) -> None:
+    assert str(ModelSpec(formula=formula).formula) == formula

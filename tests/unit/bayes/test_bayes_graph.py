@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from types import SimpleNamespace
 
 import numpy as np
 import pymc as pm
@@ -105,6 +106,26 @@ def test_an_interruption_before_the_first_draw(model, monkeypatch, result):
     result = answer(model, [0, 0, 0], 3, 20) if result == "nothing" else result
     with pytest.raises(bg.SamplingError, match=r"interrupted before the first draw: nothing was kept\. Start again"):
         run(model, monkeypatch, result)
+
+
+def test_ctrl_c_does_not_only_end_a_chain_of_pymcs(model, monkeypatch):
+    _, told = run(model, monkeypatch, answer(model, [20] * 3, 3, 20), "pymc", tune=5)
+    chains = [25, 10, 25]  # iterations; the second chain is stopped
+    begun = []
+    for chain, iterations in enumerate(chains):
+        for k in range(iterations):
+            draw = SimpleNamespace(chain=chain, draw_idx=k)
+            if chain < 2:
+                told["callback"](trace=None, draw=draw)
+                continue
+            with pytest.raises(KeyboardInterrupt):
+                told["callback"](trace=None, draw=draw)
+            begun.append(k)
+            break
+    assert begun == [0]
+    with pytest.raises(KeyboardInterrupt):
+        told["callback"](trace=None, draw=SimpleNamespace(chain=3, draw_idx=0))
+    assert "callback" not in run(model, monkeypatch, answer(model, [20] * 3, 3, 20), "nutpie")[1]
 
 
 def test_a_model_that_pymc_cannot_start(model, monkeypatch):

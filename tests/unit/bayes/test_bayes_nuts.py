@@ -16,7 +16,8 @@ from support.models import make_density
 from support.posteriors import quiet_model
 
 import bayesglmm as bg
-from bayesglmm.bayes.nuts import named_values, sample_density
+from bayesglmm.bayes.nuts import _wait, named_values, sample_density
+from bayesglmm.bayes.progress import ChainProgress
 from bayesglmm.bayes.settings import SampleSettings
 
 
@@ -103,6 +104,38 @@ def test_a_density_that_is_nowhere_finite():
     assert "\n" not in message
 
 
+class Running:
+    """A sampler in the background: what its wait() does, one call after another."""
+
+    def __init__(self, *outcomes: object) -> None:
+        self.outcomes, self.cancelled = list(outcomes), False
+
+    def wait(self, timeout: float) -> object:
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def abort(self) -> str:
+        return "what there was"
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+def test_waiting_ends_with_the_trace_or_with_what_there_was_of_it():
+    quiet = ChainProgress(10, 1, visible=False)
+    assert _wait(Running(TimeoutError(), TimeoutError(), "all"), quiet) == ("all", False)
+    assert _wait(Running(TimeoutError(), KeyboardInterrupt()), quiet) == ("what there was", True)
+
+
+def test_no_thread_is_left_running_by_another_error():
+    running = Running(TimeoutError(), OSError("gone"))
+    with pytest.raises(OSError, match="gone"):
+        _wait(running, ChainProgress(10, 1, visible=False))
+    assert running.cancelled
+
+
 SLOW = """
     import sys
     import numpy as np, pandas as pd
@@ -166,7 +199,7 @@ def test_ctrl_c_while_sampling_keeps_the_draws_there_are():
     assert seconds < 20
     kept = int(re.search(r"^kept (\d+)$", output, re.MULTILINE)[1])
     assert kept >= 1
-    assert re.search(rf"the run was interrupted: [12] of 2 chains were kept, {kept} of 100000 draws of each\.", output)
+    assert re.search(rf"the run was interrupted: kept [12] of 2 chains, {kept} of 100000 draws of each\.", output)
 
 
 def test_ctrl_c_during_warm_up_says_that_nothing_was_kept():

@@ -174,7 +174,7 @@ def test_an_interrupted_run_says_what_was_kept(model):
     posterior = made_posterior(model, chains=2, draws=400, interrupted=True, asked=SampleSettings(draws=1000, chains=4))
     verdict = posterior.check()
     assert verdict.status is VerdictStatus.DOUBTFUL
-    message = "the run was interrupted: 2 of 4 chains were kept, 400 of 1000 draws of each."
+    message = "the run was interrupted: kept 2 of 4 chains, 400 of 1000 draws of each."
     assert only(verdict, "note").message == message
 
 

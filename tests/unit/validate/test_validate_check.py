@@ -42,9 +42,7 @@ def test_an_unknown_column_does_not_hide_the_others(errors, clean):
     clean.loc[17, "deaths"] = -1
     clean.loc[4, "x"] = np.nan
     clean.loc[9, "dose"] = 0.0
-    said = errors(
-        "deaths ~ x + ff + (1 | h) + (1 | g) + offset(log(dose))", clean.assign(h="only"), family="poisson"
-    )
+    said = errors("deaths ~ x + ff + (1 | h) + (1 | g) + offset(log(dose))", clean.assign(h="only"), family="poisson")
     assert [line.split(":")[0] for line in said] == ["ff", "x", "deaths", "offset(log(dose))", "h"]
 
 

@@ -22,8 +22,7 @@ def test_a_constant_column_without_an_intercept(cautions, clean):
 def test_a_factor_that_follows_from_another(errors, clean):
     clean["ab"] = clean["f"].map({"a": "one", "b": "one", "c": "two"})
     assert errors("y ~ f + ab", clean) == [
-        "ab[two]: the columns of X are linearly dependent: ab[two] = f[c]. Leave out one of ab, f, for "
-        "instance ab."
+        "ab[two]: the columns of X are linearly dependent: ab[two] = f[c]. Leave out one of ab, f, for instance ab."
     ]
 
 

@@ -25,9 +25,7 @@ def test_frame_of_another_library_is_pointed_to_its_conversion(errors):
 
 
 def test_empty_data(errors, clean):
-    assert errors("y ~ x", clean.iloc[:0]) == [
-        "data: the data frame has no rows; check how it was read or filtered."
-    ]
+    assert errors("y ~ x", clean.iloc[:0]) == ["data: the data frame has no rows; check how it was read or filtered."]
 
 
 def test_unknown_column_offers_the_nearest_and_lists_a_few(errors, clean):
@@ -51,9 +49,7 @@ def test_unknown_column_of_weights_beside_the_formula(errors, clean):
 
 def test_duplicate_column(errors, clean):
     doubled = clean.rename(columns={"z": "x"})
-    assert errors("y ~ x", doubled) == [
-        "x: 2 columns of the data have this name; rename or drop all but one."
-    ]
+    assert errors("y ~ x", doubled) == ["x: 2 columns of the data have this name; rename or drop all but one."]
 
 
 def test_duplicate_column_that_the_model_does_not_use(cautions, clean):
@@ -133,3 +129,12 @@ def test_the_data_are_not_changed(clean):
     with pytest.raises(DataError):
         validate_columns(ModelSpec(formula="y ~ x"), clean)
     pd.testing.assert_frame_equal(clean, before)
+
+
+def test_an_index_level_is_pointed_to_reset_index(errors, clean):
+    (said,) = errors("y ~ x + (1 | g)", clean.set_index("g"))
+    assert said.startswith("g: is not a column of the data. It is an index level; call reset_index(). ")
+    said = errors("y ~ x + f + (1 | g)", clean.set_index(["g", "f"]))
+    assert [line.split(" Columns")[0] for line in said] == [
+        f"{name}: is not a column of the data. It is an index level; call reset_index()." for name in ("f", "g")
+    ]

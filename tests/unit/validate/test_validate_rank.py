@@ -16,9 +16,7 @@ def found(X, intercept=False):
 def test_a_combination_is_found_with_its_factors(seed, p, intercept, distance):
     rng = np.random.default_rng(seed)
     # Without an intercept, columns that vary by a ten-millionth of their size are one column.
-    X = rng.normal(size=(40, p)) * 10.0 ** rng.integers(-1, 3, p) + (
-        distance if intercept else min(distance, 5.0)
-    )
+    X = rng.normal(size=(40, p)) * 10.0 ** rng.integers(-1, 3, p) + (distance if intercept else min(distance, 5.0))
     if intercept:
         X[:, 0] = 1.0
     assert found(X, intercept) == ()

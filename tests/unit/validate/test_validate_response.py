@@ -14,9 +14,7 @@ def test_counts_that_are_not_whole(errors, clean):
     clean["deaths"] = clean["deaths"].astype(float)
     clean.loc[[2, 3], "deaths"] = [0.5, 1.25]
     (said,) = errors("deaths ~ x", clean, family="poisson")
-    assert said.startswith(
-        "deaths: 2 of 60 values not a whole number (rows 2: 0.5, 3: 1.25); poisson needs counts"
-    )
+    assert said.startswith("deaths: 2 of 60 values not a whole number (rows 2: 0.5, 3: 1.25); poisson needs counts")
 
 
 def test_neither_zero_nor_one(errors, clean):
@@ -34,9 +32,7 @@ def test_more_successes_than_trials(errors, clean):
     clean.loc[6, "deaths"] = 21
     for formula in ("p(deaths, trials) ~ x", "deaths | trials(20) ~ x"):
         (said,) = errors(formula, clean, family="binomial")
-        assert said.startswith(
-            "deaths: 1 of 60 values with more successes than trials (row 6: 21 of 20); binomial"
-        )
+        assert said.startswith("deaths: 1 of 60 values with more successes than trials (row 6: 21 of 20); binomial")
 
 
 def test_trials_that_do_not_count(errors, clean):
@@ -52,9 +48,7 @@ def test_trials_that_do_not_count(errors, clean):
 def test_standard_errors_not_above_zero(errors, clean):
     clean.loc[[3, 8], "dose"] = [0.0, -1.0]
     (said,) = errors("y | se(dose) ~ x", clean)
-    assert said.startswith(
-        "dose: 2 of 60 values not above 0 (rows 3: 0, 8: -1). A known standard error is positive"
-    )
+    assert said.startswith("dose: 2 of 60 values not above 0 (rows 3: 0, 8: -1). A known standard error is positive")
 
 
 @pytest.mark.parametrize(("formula", "weights"), [("y | weights(dose) ~ x", None), ("y ~ x", "dose")])
@@ -74,9 +68,7 @@ def test_a_transformed_response_is_checked_by_its_values(errors, clean):
 def test_a_transformed_response_without_values(errors, clean):
     clean.loc[[7], "dose"] = 0.0
     (said,) = errors("log(dose) ~ x", clean)
-    assert said.startswith(
-        "log(dose): 1 of 60 values not finite (row 7: dose = 0); log() needs numbers above 0."
-    )
+    assert said.startswith("log(dose): 1 of 60 values not finite (row 7: dose = 0); log() needs numbers above 0.")
 
 
 def test_missing_trials_say_nothing_about_the_successes(errors, clean):

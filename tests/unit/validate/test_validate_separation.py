@@ -25,8 +25,7 @@ def test_quasi_complete_separation(cautions, clean, link):
     clean.loc[clean["f"] == "c", "b"] = 1
     (said,) = cautions("b ~ f + x", clean, family="bernoulli", link=link)
     assert said.startswith(
-        "f[c]: quasi-complete separation: this column of X predicts the response of 20 of 60 rows "
-        "without error"
+        "f[c]: quasi-complete separation: this column of X predicts the response of 20 of 60 rows without error"
     )
     assert "(its coefficient grows without bound)" in said
 
@@ -53,9 +52,7 @@ def test_rows_with_successes_and_failures_allow_no_change(cautions, clean):
 def test_a_cell_of_counts_that_is_all_zero(cautions, clean):
     clean["deaths"] = np.where(clean["f"] == "b", 0, 1 + clean["deaths"])
     (said,) = cautions("deaths ~ f", clean, family="poisson")
-    assert said.startswith(
-        "f[b]: quasi-complete separation: this column of X predicts the response of 20 of 60 rows"
-    )
+    assert said.startswith("f[b]: quasi-complete separation: this column of X predicts the response of 20 of 60 rows")
     # Under the square-root link the mean is 0 at eta = 0: the estimate is finite.
     assert cautions("deaths ~ f", clean, family="poisson", link="sqrt") == []
 
@@ -82,17 +79,30 @@ def test_a_constant_response_at_the_end_of_its_range(cautions, clean, formula, c
 
 
 def test_a_constant_response_of_labels(cautions, clean):
-    said = cautions(
-        "b ~ x", clean.assign(b=pd.Categorical(["yes"] * 60, categories=["no", "yes"])), family="bernoulli"
-    )
+    said = cautions("b ~ x", clean.assign(b=pd.Categorical(["yes"] * 60, categories=["no", "yes"])), family="bernoulli")
     assert said[0].startswith("b: constant response: every row has 'yes'; the likelihood has no maximum")
 
 
-@pytest.mark.parametrize(("formula", "family"), [("y ~ x", "gaussian"), ("y ~ x", "poisson")])
-def test_a_constant_response_within_its_range(cautions, clean, formula, family):
+NO_RESIDUAL = "; the residual standard deviation (sigma) is then 0 and a classical fit has no maximum"
+
+
+@pytest.mark.parametrize(
+    ("formula", "family", "more"),
+    [
+        ("y ~ x", "gaussian", NO_RESIDUAL),
+        ("y ~ 0 + f", "gaussian", NO_RESIDUAL),
+        ("y ~ 0 + x + (1 | g)", "gaussian", NO_RESIDUAL),
+        ("y ~ x + offset(x)", "gaussian", NO_RESIDUAL),
+        ("y ~ x + offset(z)", "gaussian", ""),
+        ("y ~ 0 + x", "gaussian", ""),
+        ("y | se(dose) ~ x", "gaussian", ""),
+        ("y ~ x", "poisson", ""),
+    ],
+)
+def test_a_constant_response_within_its_range(cautions, clean, formula, family, more):
     (said,) = cautions(formula, clean.assign(y=3), family=family)
     assert said == (
-        "y: constant response: every row has 3; no term can explain anything. "
+        f"y: constant response: every row has 3; no term can explain anything{more}. "
         "Check how the column was read or filtered."
     )
 
@@ -112,9 +122,7 @@ def test_rows_pull_the_way_their_likelihood_rises(design, clean, family, link):
     expected = []
     for y, size in zip(built.y, built.size, strict=True):
         ends = [row(float(y), float(size), eta, 1.0)[1] for eta in (-8.0, 8.0)]
-        expected.append(
-            1 if min(ends) > 0.0 or (min(ends) == 0.0 < max(ends)) else -1 if max(ends) < 0.0 else 0
-        )
+        expected.append(1 if min(ends) > 0.0 or (min(ends) == 0.0 < max(ends)) else -1 if max(ends) < 0.0 else 0)
     np.testing.assert_array_equal(directions(built), expected)
 
 

@@ -45,8 +45,7 @@ def test_scale_of_a_constant(errors, clean):
 def test_a_basis_for_more_than_the_data_hold(errors, clean, capsys, term, columns, most):
     (said,) = errors(f"y ~ {term}", clean)
     assert said == (
-        f"{term}: asks for {columns} columns, and its argument takes only 2 distinct values. "
-        f"Ask for at most {most}."
+        f"{term}: asks for {columns} columns, and its argument takes only 2 distinct values. Ask for at most {most}."
     )
     assert capsys.readouterr().out == ""
 
@@ -69,8 +68,7 @@ def test_reference_level_that_does_not_occur(errors, clean):
 def test_a_factor_with_one_level(errors, clean, formula):
     said = errors(formula, clean.assign(f="only"))
     assert said == [
-        "f: this factor has one level ('only'): there is nothing to compare it with. Leave it out of "
-        "the formula."
+        "f: this factor has one level ('only'): there is nothing to compare it with. Leave it out of the formula."
     ]
 
 
@@ -114,11 +112,18 @@ def test_an_offset_that_is_arithmetic(errors, clean):
 
 def test_a_basis_outside_its_bounds(errors, clean, capsys):
     (said,) = errors("y ~ bs(x, df=5, lower_bound=100, upper_bound=200)", clean)
-    assert said.startswith(
-        "bs(x, df=5, lower_bound=100, upper_bound=200): cannot be computed from these data: "
-    )
+    assert said.startswith("bs(x, df=5, lower_bound=100, upper_bound=200): cannot be computed from these data: ")
     assert capsys.readouterr().out == ""
 
 
 def test_signs_and_sums_inside_functions(cautions, clean):
     assert cautions("y ~ exp(-x) + I(x + z - dose) + (exp(-z) | g)", clean) == []
+
+
+def test_a_number_for_every_row_but_one(errors, clean):
+    text = clean["dose"].astype(str)
+    text.loc[5] = "."
+    (said,) = errors("y ~ t", clean.assign(t=text))
+    assert said.endswith(
+        "or convert it with pd.to_numeric if it is a number, after correcting what does not read as one (row 5: '.')."
+    )
