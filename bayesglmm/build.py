@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,8 @@ from bayesglmm.spec import ModelSpec
 from bayesglmm.validate import validate, validate_columns
 
 __all__ = ["build_design"]
+
+_PACKAGE = str(Path(__file__).parent)
 
 
 def build_design(spec: ModelSpec, data: pd.DataFrame) -> Design:
@@ -61,7 +64,8 @@ def build_design(spec: ModelSpec, data: pd.DataFrame) -> Design:
         fingerprint=_fingerprint(used),
     )
     for problem in validate(design, used):
-        warnings.warn(str(problem), DataWarning, stacklevel=4)
+        # Point at the caller's line, however deep in this package the model is made.
+        warnings.warn(str(problem), DataWarning, skip_file_prefixes=(_PACKAGE,))
     return design
 
 

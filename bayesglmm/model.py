@@ -163,8 +163,8 @@ class GLMM:
         seed : int, optional
             The same seed gives the same draws on the same machine; a fresh one is drawn and recorded if left out.
         sampler : {"auto", "pymc", "nutpie", "numpyro"}, optional
-            ``"auto"`` (the default) samples the compiled density; the others sample the PyMC graph, to check one against
-            another.
+            ``"auto"`` (the default) samples the compiled density; the others sample the PyMC graph, to check one
+            against another.
         cores : int, optional
             Chains that run at a time, as many as there are processors if left out; ``"pymc"`` runs them one by one.
         target_accept : float, optional

@@ -85,9 +85,7 @@ def loglik(parameters: np.ndarray, blocks: list, draws: tuple[np.ndarray, np.nda
 def derivatives(f, x: np.ndarray, h: float = 1e-3) -> np.ndarray:
     """The Hessian by central differences."""
     e = h * np.eye(x.size)
-    return np.array(
-        [[(f(x + a + b) - f(x + a - b) - f(x - a + b) + f(x - a - b)) / (4 * h * h) for b in e] for a in e]
-    )
+    return np.array([[(f(x + a + b) - f(x + a - b) - f(x - a + b) + f(x - a - b)) / (4 * h * h) for b in e] for a in e])
 
 
 def main(data: Path, output: Path) -> None:
@@ -108,9 +106,7 @@ def main(data: Path, output: Path) -> None:
             estimate = np.r_[found.x[:4], np.exp(found.x[4:])]
             errors = np.r_[errors[:4], estimate[4:] * errors[4:]]
             for name, value, error in zip(names, estimate, errors, strict=True):
-                lines.append(
-                    [problem, seed, POINTS, name, f"{value:.5f}", f"{error:.4f}", f"{-found.fun:.5f}"]
-                )
+                lines.append([problem, seed, POINTS, name, f"{value:.5f}", f"{error:.4f}", f"{-found.fun:.5f}"])
     with (output / "importance_sampling.csv").open("w", newline="") as stream:
         csv.writer(stream, lineterminator="\n").writerows(lines)
 

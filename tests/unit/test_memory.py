@@ -26,4 +26,4 @@ def test_the_design_of_insteval_is_small() -> None:
     assert held < 3 * own, f"held {held / own:.2f} x"
     plain = 8 * data.size  # the frame with every column as a number, as read_csv would give it
     assert peak < 3 * plain, f"peak {peak / plain:.2f} x"
-    print(f"frame {own / 1e6:.1f} MB, design {held / own:.2f} x, peak while building {peak / plain:.2f} x of a plain frame")
+    print(f"frame {own / 1e6:.1f} MB; design {held / own:.2f} x; peak {peak / plain:.2f} x of a plain frame")

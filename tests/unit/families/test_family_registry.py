@@ -17,9 +17,7 @@ def test_the_registry():
         "binomial": ("logit", "probit", "cloglog", "cauchit"),
         "poisson": ("log", "sqrt"),
     }
-    assert {name: family.dispersion for name, family in FAMILIES.items() if family.dispersion} == {
-        "gaussian": "sigma"
-    }
+    assert {name: family.dispersion for name, family in FAMILIES.items() if family.dispersion} == {"gaussian": "sigma"}
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)
@@ -35,8 +33,7 @@ def test_unknown_family_names_the_nearest():
     with pytest.raises(SpecificationError) as error:
         get_family("poison")
     assert str(error.value) == (
-        "family: unknown family 'poison'; allowed: gaussian, bernoulli, binomial, poisson. "
-        "Did you mean 'poisson'?"
+        "family: unknown family 'poison'; allowed: gaussian, bernoulli, binomial, poisson. Did you mean 'poisson'?"
     )
 
 
@@ -44,8 +41,7 @@ def test_unknown_link_names_those_of_the_family():
     with pytest.raises(SpecificationError) as error:
         get_link(FAMILIES["bernoulli"], "logitt")
     assert str(error.value) == (
-        "link: unknown link 'logitt' for bernoulli; allowed: logit, probit, cloglog, cauchit. "
-        "Did you mean 'logit'?"
+        "link: unknown link 'logitt' for bernoulli; allowed: logit, probit, cloglog, cauchit. Did you mean 'logit'?"
     )
 
 

@@ -100,17 +100,13 @@ def test_one_label_is_not_enough():
 
 
 def test_text_without_a_value_has_no_labels():
-    assert "mated: no labels; bernoulli" in message(
-        BERNOULLI, pd.Series([None, None], dtype="str", name="mated")
-    )
+    assert "mated: no labels; bernoulli" in message(BERNOULLI, pd.Series([None, None], dtype="str", name="mated"))
 
 
 @pytest.mark.parametrize("family", NUMERIC, ids=lambda family: family.name)
 def test_text_is_refused_with_its_first_values(family):
     text = message(family, pd.Series(["low", "high", "low", "a", "b", "c", "d"], name="dose level"))
-    assert text.startswith(
-        "dose level: not numbers (first values: 'low', 'high', 'a', 'b', 'c' and 1 more); "
-    )
+    assert text.startswith("dose level: not numbers (first values: 'low', 'high', 'a', 'b', 'c' and 1 more); ")
     assert f"{family.name} needs {family.needs}" in text
     assert "Convert it to numbers" in text
 

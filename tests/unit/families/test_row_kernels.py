@@ -102,9 +102,7 @@ def in_a_new_process(folder: Path, factor: float) -> dict:
         "NUMBA_CACHE_DIR": str(folder / "cache"),
         "PYTHONPATH": os.pathsep.join([str(folder), *sys.path]),
     }
-    result = subprocess.run(
-        [sys.executable, "-c", DRIVER], env=environment, capture_output=True, text=True, check=True
-    )
+    result = subprocess.run([sys.executable, "-c", DRIVER], env=environment, capture_output=True, text=True, check=True)
     return json.loads(result.stdout)
 
 

@@ -10,9 +10,7 @@ from scipy import stats
 
 from bayesglmm.families import FAMILIES, compile_rows
 
-GAUSSIAN, BERNOULLI, BINOMIAL, POISSON = (
-    FAMILIES[n] for n in ("gaussian", "bernoulli", "binomial", "poisson")
-)
+GAUSSIAN, BERNOULLI, BINOMIAL, POISSON = (FAMILIES[n] for n in ("gaussian", "bernoulli", "binomial", "poisson"))
 ONE = np.ones(1)
 
 
