@@ -119,7 +119,8 @@ def _clashes(n_effects: int, taken: frozenset[str], label: str) -> bool:
 
 def _free(written: str, taken: Callable[[str], bool], suffix: str = "") -> str:
     """Return ``written`` as a name that is not taken, if need be with the suffix and a number."""
-    # "/" and "." are paths in netCDF, NUL ends a name there; what ends in "__" is a transformed variable to PyMC, which does not store it.
+    # "/" and "." are paths in netCDF and NUL ends a name there; what ends in "__" is a transformed variable to PyMC,
+    # which does not store it.
     wanted = written.replace("/", "_").replace("\0", "_")
     wanted = wanted.replace(".", "_") if not wanted.strip(".") else wanted
     stem = wanted.rstrip("_") or "unnamed"
