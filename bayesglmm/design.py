@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -140,6 +141,44 @@ class Design:
     def log_constants(self) -> np.ndarray:
         """Part of each row's log-likelihood that depends on the data alone (not weighted), shape (n,)."""
         return self.family.log_constant(self.y, self.size)
+
+    def checked_response(self, y: np.ndarray) -> np.ndarray:
+        """Return ``y`` as a response of this design, float64 shape (n,).
+
+        Raises
+        ------
+        DataError
+            Another length, values that are not finite, or values outside the family's support.
+        """
+        values = np.ascontiguousarray(y, dtype=np.float64)
+        name = self.response_name
+        if values.shape != (self.n_rows,):
+            message = (
+                f"a response of shape {values.shape} was given; give one value for each of the {self.n_rows} rows."
+            )
+            raise DataError([Problem(name, message, "response")])
+        finite = np.isfinite(values)
+        if not finite.all():
+            rows = ", ".join(str(r) for r in self.row_labels[~finite][:5])
+            message = (
+                f"{int((~finite).sum())} of {self.n_rows} values are not finite (rows {rows}); give finite numbers."
+            )
+            raise DataError([Problem(name, message, "response")])
+        problems = []
+        for found in self.family.violations(values, self.size):
+            rows = ", ".join(str(r) for r in self.row_labels[found.mask][:5])
+            count = f"{int(found.mask.sum())} of {self.n_rows} values {found.words} (rows {rows})"
+            problems.append(Problem(name, f"{count}; {self.family.name} needs {self.family.needs}.", "support"))
+        if problems:
+            raise DataError(problems)
+        return values
+
+    def with_response(self, y: np.ndarray) -> Design:
+        """Return the same design with another response y (n,); the fingerprint is that of the original data plus y."""
+        rows = self.rows.copy()
+        rows[0] = y
+        digest = hashlib.sha256(self.fingerprint.encode() + np.ascontiguousarray(y, dtype=np.float64).tobytes())
+        return replace(self, rows=rows, fingerprint=digest.hexdigest())
 
     def new_rows(self, data: pd.DataFrame) -> NewRows:
         """Return rows of ``data`` in the learned coding; the response is not needed.

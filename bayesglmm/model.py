@@ -12,7 +12,7 @@ import pandas as pd
 
 from bayesglmm.build import build_design
 from bayesglmm.design import Design
-from bayesglmm.errors import NotAvailableError, SpecificationError, nearest
+from bayesglmm.errors import NotAvailableError
 from bayesglmm.parameters import Parameters, build_parameters
 from bayesglmm.spec import ModelSpec
 
@@ -22,13 +22,7 @@ if TYPE_CHECKING:
     from bayesglmm.bayes.posterior import Posterior
     from bayesglmm.frequentist.fit import Fit
 
-__all__ = ["GLMM", "METHODS", "read_model"]
-
-#: Classical methods that ``fit`` takes, and whether this version has them.
-METHODS: Mapping[str, bool] = {
-    "laplace": True,
-    **dict.fromkeys(("ml", "reml", "agq", "gauss_hermite", "pql", "mql", "mcml", "gee", "fixed"), False),
-}
+__all__ = ["GLMM", "read_model"]
 
 
 class GLMM:
@@ -198,33 +192,26 @@ class GLMM:
         settings = SampleSettings.checked(**{**self._sample, **given, "progress": progress})
         return sample_posterior(self._design, self._parameters, settings, lambda: self.pymc)
 
-    def fit(self, method: str = "laplace") -> Fit:
+    def fit(self, method: str = "laplace", **options: Any) -> Fit:
         """Fit by a classical method; priors play no part.
 
         Parameters
         ----------
         method : str
             ``"laplace"``: maximum likelihood by the Laplace approximation (exact for gaussian with identity link).
+        **options
+            Options of the method (the fields of its estimator).
 
         Raises
         ------
         SpecificationError
-            An unknown method.
-        NotAvailableError
-            A method that this version does not have yet.
+            An unknown method or option, or a method that does not apply to this model.
         FitError
             The fit has no answer.
         """
-        if not isinstance(method, str) or method not in METHODS:
-            raise SpecificationError(
-                f"method {method!r} is unknown.{nearest(str(method), METHODS)} Methods: {', '.join(METHODS)}."
-            )
-        if not METHODS[method]:
-            available = ", ".join(repr(m) for m, there in METHODS.items() if there)
-            raise NotAvailableError(f"method {method!r} is not available yet; available: {available}.")
-        from bayesglmm.frequentist.laplace import fit_laplace
+        from bayesglmm.frequentist.registry import make_estimator
 
-        return fit_laplace(self._design)
+        return make_estimator(method, options).prepare(self._design).fit()
 
     def prior_predictive(self, draws: int = 500, seed: int | None = None) -> xr.DataTree:
         """Simulate parameters and responses from the prior.

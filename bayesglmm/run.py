@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from bayesglmm.comparison import Comparison, compare
 from bayesglmm.describe import describe
 from bayesglmm.errors import DataWarning, FitError, NotAvailableError
-from bayesglmm.model import GLMM, METHODS
+from bayesglmm.frequentist.registry import METHODS
+from bayesglmm.model import GLMM
 from bayesglmm.outputs import document, json_text, prepare_folder, run_record, write_run
 from bayesglmm.published import Published, misnamed
 from bayesglmm.specfile import ModelFile, load_data, override, read_specification
@@ -94,10 +95,10 @@ def _model(path: Path, settings: Sequence[str]) -> tuple[ModelFile, GLMM, list[s
 def _methods(file: ModelFile) -> tuple[list[str], list[str]]:
     """Return the methods to fit by, each once, and a sentence on each that is not available yet."""
     asked = dict.fromkeys(file.compare.methods)
-    there = ", ".join(repr(m) for m, available in METHODS.items() if available)
+    there = ", ".join(map(repr, METHODS))
     words = "is not available yet and is left out; available:"
-    missing = [f"compare.methods: {m!r} {words} {there}." for m in asked if not METHODS[m]]
-    return [m for m in asked if METHODS[m]], missing
+    missing = [f"compare.methods: {m!r} {words} {there}." for m in asked if m not in METHODS]
+    return [m for m in asked if m in METHODS], missing
 
 
 def _published(file: ModelFile) -> list[Published]:

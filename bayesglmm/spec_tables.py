@@ -25,9 +25,9 @@ from bayesglmm.spec import ModelSpec
 from bayesglmm.spec_problems import ComplaintsError, Located, kind_of, near, no_such_key, shown
 from bayesglmm.toml_source import TomlSource
 
-__all__ = ["CompareTable", "DataTable", "ModelFile", "PublishedTable", "SampleTable"]
+__all__ = ["METHODS", "CompareTable", "DataTable", "ModelFile", "PublishedTable", "SampleTable"]
 
-_METHODS = ("laplace", "ml", "reml", "agq", "gauss_hermite", "pql", "mql", "mcml", "gee", "fixed")
+METHODS = ("laplace", "ml", "reml", "agq", "gauss_hermite", "pql", "mql", "mcml", "gee", "fixed")
 _MODEL_KEYS = tuple(key for key in ModelSpec.model_fields if key != "priors")
 
 
@@ -102,9 +102,9 @@ class CompareTable(_Table):
         if not isinstance(given, list | tuple):
             return given
         wrong = [
-            Located((k,), f"{shown(m)} is given.{near(m, _METHODS)} Methods: {', '.join(_METHODS)}.")
+            Located((k,), f"{shown(m)} is given.{near(m, METHODS)} Methods: {', '.join(METHODS)}.")
             for k, m in enumerate(given)
-            if m not in _METHODS
+            if m not in METHODS
         ]
         if wrong:
             raise ComplaintsError(wrong)

@@ -81,6 +81,16 @@ class Elimination:
         _head_blocks(self.L, self.Y, p.meets, p.meets_starts, self.tail_inverse, np.empty((p.q, widest)), blocks)
         return blocks
 
+    def blocks(self, term: int) -> np.ndarray:
+        """Return the diagonal blocks of H^-1 of the levels of a group term, shape (J, q, q)."""
+        p = self.pattern
+        if term == p.head_term:
+            return self.head_inverse
+        J, q = p.shapes[term]
+        before = sum(a * b for t, (a, b) in enumerate(p.shapes[:term]) if t != p.head_term)
+        index = before + np.arange(J * q).reshape(J, q)
+        return self.tail_inverse[index[:, :, None], index[:, None, :]]
+
     def row_solutions(self) -> np.ndarray:
         """Return H^-1 a_i at the effects that row i itself touches, for every row, shape (m, n)."""
         p = self.pattern

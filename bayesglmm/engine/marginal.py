@@ -14,7 +14,7 @@ The same formulas without priors serve every classical method; see Kristensen et
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -79,6 +79,12 @@ class LaplaceMarginal:
         effects = EffectColumns.of(design, centered=True)
         rows = Rows(design.y, design.size, design.weights, effects, Pattern.of(design, effects), kernels)
         return cls(design, rows, FactorLayout.of(design), float(design.weights @ design.log_constants))
+
+    def with_response(self, y: np.ndarray) -> LaplaceMarginal:
+        """Return the same for another response y (n,)."""
+        design = self.design.with_response(y)
+        constant = float(design.weights @ design.log_constants)
+        return replace(self, design=design, rows=replace(self.rows, y=design.y), constant=constant)
 
     def evaluate(self, beta: np.ndarray, theta: np.ndarray, log_phi: float, start: np.ndarray) -> Evaluation:
         """Return log-likelihood and gradient, the mode searched from ``start`` (Q,)."""

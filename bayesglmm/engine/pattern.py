@@ -42,6 +42,10 @@ class Pattern:
         Position of ``tail`` among the effects that the row's level meets.
     size : int
         Number of group effects Q.
+    head_term : int
+        Which group term is the head.
+    shapes : tuple of (int, int)
+        Levels J and effects q of each group term.
     """
 
     head: slice
@@ -55,6 +59,8 @@ class Pattern:
     meets_starts: np.ndarray
     local: np.ndarray
     size: int
+    head_term: int
+    shapes: tuple[tuple[int, int], ...]
 
     @classmethod
     def of(cls, design: Design, effects: EffectColumns) -> Pattern:
@@ -74,7 +80,9 @@ class Pattern:
         tail = np.ascontiguousarray(np.where(others >= head.stop, others - (head.stop - head.start), others))
         n_tail = effects.size - (head.stop - head.start)
         meets, meets_starts, local = _meeting(tail, order, starts, n_tail)
-        return cls(head, head_rows, q, levels, order, starts, tail, meets, meets_starts, local, effects.size)
+        shapes = tuple((g.n_levels, g.n_effects) for g in design.groups)
+        where = (head, head_rows, q, levels, order, starts, tail, meets, meets_starts, local)
+        return cls(*where, effects.size, t, shapes)
 
     @property
     def n_levels(self) -> int:

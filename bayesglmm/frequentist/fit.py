@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import html
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -16,9 +16,10 @@ from bayesglmm.frequentist.components import Estimate
 from bayesglmm.frequentist.optimum import Optimum
 from bayesglmm.schema import number, tidy_frame
 
-__all__ = ["Fit"]
+if TYPE_CHECKING:
+    from bayesglmm.frequentist.estimator import Prepared
 
-_HEADINGS = {"laplace": "Laplace"}
+__all__ = ["Fit"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +32,8 @@ class Fit:
         Data and coding.
     method : str
         Name of the method, as ``model.fit`` takes it.
+    label : str
+        What stands above its column in a comparison: ``Laplace``.
     description : str
         What the method is, in a sentence.
     estimand : str
@@ -48,12 +51,15 @@ class Fit:
         How the maximum was found.
     notes : tuple of str
         What must be said beside the figures.
+    prepared : Prepared
+        The method laid out for these data; `refit` starts from it.
     caveat : str
         What the method is known to do to these estimates with such data; empty if nothing.
     """
 
     design: Design = field(repr=False)
     method: str
+    label: str
     description: str
     estimand: str
     estimates: tuple[Estimate, ...]
@@ -62,13 +68,14 @@ class Fit:
     loglik: float
     optimum: Optimum
     notes: tuple[str, ...]
+    prepared: Prepared = field(repr=False)
     caveat: str = ""
     reference: ClassVar[str] = ""
 
     @property
     def heading(self) -> str:
         """What stands above its column in a comparison."""
-        return f"{_HEADINGS.get(self.method, self.method)} (se)"
+        return f"{self.label} (se)"
 
     @property
     def formula(self) -> str:
@@ -123,6 +130,23 @@ class Fit:
     def converged(self) -> bool:
         """Whether the estimates are a maximum."""
         return self.optimum.status.usable
+
+    def refit(self, y: np.ndarray) -> Fit:
+        """Fit the same model by the same method to another response, reusing all that does not depend on it.
+
+        Parameters
+        ----------
+        y : ndarray, shape (n,)
+            As ``design.y``: 0 and 1 for two labels, successes for a binomial; in the order of the rows that were used.
+
+        Raises
+        ------
+        DataError
+            A response of another length, not finite, or outside the family's support.
+        FitError
+            The fit has no answer.
+        """
+        return self.prepared.with_response(self.design.checked_response(y)).fit(self.optimum.x)
 
     def tidy(self, level: float = 0.95, group: bool = False) -> pd.DataFrame:
         """Return one row a parameter in the schema that every result shares.

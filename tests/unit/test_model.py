@@ -13,7 +13,6 @@ from support.models import make_frame
 from support.posteriors import quiet_model
 
 import bayesglmm as bg
-from bayesglmm.model import METHODS
 
 
 @pytest.mark.parametrize("name", ["spec", "design", "parameters", "pymc"])
@@ -146,12 +145,8 @@ def test_methods_that_are_unknown_or_not_there_yet(sleepstudy_model):
         sleepstudy_model.fit("laplase")
     with pytest.raises(bg.SpecificationError, match="is unknown"):
         sleepstudy_model.fit(["laplace"])
-    for method, there in METHODS.items():
-        if not there:
-            with pytest.raises(
-                bg.NotAvailableError, match=rf"method '{method}' is not available yet; available: 'laplace'"
-            ):
-                sleepstudy_model.fit(method)
+    with pytest.raises(bg.SpecificationError, match="option 'points' is unknown to method 'laplace'"):
+        sleepstudy_model.fit("laplace", points=5)
 
 
 def test_html_holds_the_equation_and_the_print_out():

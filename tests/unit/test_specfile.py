@@ -12,9 +12,8 @@ import pytest
 
 from bayesglmm.bayes.settings import SAMPLERS
 from bayesglmm.errors import NotAvailableError, SpecificationError
-from bayesglmm.model import METHODS
 from bayesglmm.priors import Prior
-from bayesglmm.spec_tables import CompareTable, SampleTable
+from bayesglmm.spec_tables import METHODS, CompareTable, SampleTable
 from bayesglmm.specfile import as_dict, dumps, load_data, loads, read_specification
 
 MODELS = sorted((Path(__file__).parents[2] / "models").glob("*.toml"))

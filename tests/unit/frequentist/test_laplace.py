@@ -213,14 +213,6 @@ def test_information_criteria_count_every_parameter() -> None:
     assert fit.bic == pytest.approx(-2 * fit.loglik + 5 * np.log(56))
 
 
-def test_methods_that_are_not_there_say_so() -> None:
-    model = bg.GLMM("y ~ x + (1 | g)", small())
-    with pytest.raises(bg.NotAvailableError, match="'reml' is not available yet; available: 'laplace'"):
-        model.fit("reml")
-    with pytest.raises(bg.SpecificationError, match="Did you mean 'laplace'"):
-        model.fit("laplce")
-
-
 @pytest.mark.filterwarnings("ignore::bayesglmm.errors.DataWarning")
 def test_print_outs_name_method_status_and_parameters() -> None:
     fit = fitted("cbpp")

@@ -1,0 +1,44 @@
+"""In words: what lies on the boundary of the parameter space, and which parameters the data do not tell apart."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bayesglmm.frequentist.components import Estimate
+from bayesglmm.frequentist.optimum import Optimum, OptimumStatus
+from bayesglmm.frequentist.working import Working
+
+__all__ = ["boundary_notes"]
+
+
+def boundary_notes(working: Working, optimum: Optimum, components: tuple[Estimate, ...]) -> tuple[str, ...]:
+    """Say by name what lies on the boundary, or which parameters the data do not tell apart."""
+    if optimum.status is OptimumStatus.FLAT:
+        return (f"The data hardly tell these apart: {', '.join(_flat_directions(working, optimum))}.",)
+    if optimum.status is not OptimumStatus.BOUNDARY:
+        return ()
+    zero = [c.name for c in components if c.term == "sd" and c.estimate == 0.0]
+    perfect = [(c.name, round(c.estimate)) for c in components if c.term == "cor" and abs(c.estimate) > 1.0 - 1e-8]
+    notes = [f"{name} is estimated as 0: nothing is left for it to explain beyond chance." for name in zero]
+    notes += [f"{name} is estimated as {at}: the data tell one combination of the effects." for name, at in perfect]
+    for group, part in zip(working.design.groups, working.layout.slices, strict=True):
+        where = slice(working.n_beta + part.start, working.n_beta + part.stop)
+        if group.n_effects > 2 and optimum.pinned[where].any():
+            notes.append(
+                f"The {group.n_effects} effects of {group.name} vary in fewer directions than {group.n_effects}."
+            )
+    notes.append("Standard errors hold what lies on the boundary at its value.")
+    return tuple(notes)
+
+
+def _flat_directions(working: Working, optimum: Optimum) -> list[str]:
+    """Return the parameters with a share of a tenth or more in the flattest direction, in natural units."""
+    names = [*working.design.coefficients]
+    for group, part in zip(working.design.groups, working.layout.slices, strict=True):
+        names += [f"the (co)variances of {group.name}"] * (part.stop - part.start)
+    names += [working.design.dispersion] if working.design.dispersion else []
+    free = np.flatnonzero(~optimum.pinned)
+    units = np.linalg.norm(working.units(), axis=1)[free]
+    scaled = -optimum.hessian[np.ix_(free, free)] * np.outer(units, units)
+    flattest = np.abs(np.linalg.eigh(scaled)[1][:, 0])
+    return list(dict.fromkeys(names[k] for k in free[flattest >= 0.1 * flattest.max()]))

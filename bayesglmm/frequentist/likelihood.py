@@ -1,0 +1,176 @@
+"""Fits that maximise a log-likelihood, whatever computes it: Laplace, quadrature, simulation.
+
+A method supplies a `Likelihood`; starting point, search, standard errors and words are the same for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from bayesglmm.design import Design
+from bayesglmm.engine.threads import blas_threads
+from bayesglmm.errors import FitError
+from bayesglmm.frequentist.boundary import boundary_notes
+from bayesglmm.frequentist.components import Estimate, variance_components
+from bayesglmm.frequentist.fit import Fit
+from bayesglmm.frequentist.maximise import Objective, climb, maximise
+from bayesglmm.frequentist.optimum import Optimum
+from bayesglmm.frequentist.working import Working
+
+__all__ = ["Evaluate", "Likelihood", "MaximumLikelihood", "Words", "objective_of"]
+
+type Evaluate = Callable[[np.ndarray], tuple[float, np.ndarray]]
+
+#: A dispersion that is exp(16), ten million, times smaller than the response's spread is on its way to 0.
+_VANISHED = 16.0
+
+
+class Likelihood(Protocol):
+    """A log-likelihood of the working parameters x = (beta, theta, log phi)."""
+
+    @property
+    def working(self) -> Working:
+        """Layout of x."""
+        ...
+
+    def evaluator(self) -> Evaluate:
+        """Return x -> (log-likelihood with every constant, exact gradient (k,)); -inf where it cannot be computed.
+
+        The function may start each search for modes where its last one ended; every call of ``evaluator`` returns one
+        with a memory of its own.
+        """
+        ...
+
+    def modes(self, x: np.ndarray) -> pd.DataFrame:
+        """Return the table of conditional modes (`frequentist.modes.mode_table`) at x."""
+        ...
+
+    def with_response(self, y: np.ndarray) -> Likelihood:
+        """Return the same for another response y (n,)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Words:
+    """How a method presents itself.
+
+    Attributes
+    ----------
+    method : str
+        As ``model.fit`` takes it.
+    label : str
+        As it stands above a column: ``Laplace``.
+    description : str
+        What the method is, in a sentence.
+    caveat : str
+        What it is known to do to these estimates with such data; empty if nothing.
+    """
+
+    method: str
+    label: str
+    description: str
+    caveat: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class MaximumLikelihood:
+    """A likelihood laid out for one design; a `Prepared` estimator.
+
+    Attributes
+    ----------
+    likelihood : Likelihood
+        What is maximised.
+    words : Words
+        How the method presents itself.
+    """
+
+    likelihood: Likelihood
+    words: Words
+
+    @property
+    def design(self) -> Design:
+        """Data."""
+        return self.likelihood.working.design
+
+    def with_response(self, y: np.ndarray) -> MaximumLikelihood:
+        """Return the same for another response y (n,)."""
+        return MaximumLikelihood(self.likelihood.with_response(y), self.words)
+
+    def fit(self, start: np.ndarray | None = None) -> Fit:
+        """Maximise from ``start``, or from the fit without group effects."""
+        working = self.likelihood.working
+        with blas_threads(working.design.n_effects):
+            objective = objective_of(self.likelihood)
+            optimum = maximise(objective, _start(objective, working) if start is None else start)
+            _refuse_without_maximum(working, optimum)
+            return self._assemble(optimum)
+
+    def _assemble(self, optimum: Optimum) -> Fit:
+        working = self.likelihood.working
+        p = working.n_beta
+        covariance = optimum.covariance()
+        std_errors = np.sqrt(np.diagonal(covariance)[:p])
+        fixed = [
+            Estimate("fixed", name, float(b), float(se))
+            for name, b, se in zip(working.design.coefficients, optimum.x[:p], std_errors, strict=True)
+        ]
+        components = variance_components(working, optimum.x, covariance)
+        return Fit(
+            design=working.design,
+            method=self.words.method,
+            label=self.words.label,
+            description=self.words.description,
+            estimand="conditional",
+            estimates=(*fixed, *components),
+            covariance=covariance[:p, :p],
+            modes=self.likelihood.modes(optimum.x),
+            loglik=optimum.value,
+            optimum=optimum,
+            notes=boundary_notes(working, optimum, components),
+            caveat=self.words.caveat,
+            prepared=self,
+        )
+
+
+def objective_of(likelihood: Likelihood) -> Objective:
+    """Return ``likelihood`` as the optimiser takes it."""
+    working = likelihood.working
+    return Objective(
+        evaluate=likelihood.evaluator(),
+        units=working.units(),
+        nonnegative=working.nonnegative(),
+        columns=working.columns(),
+        absorb=working.absorb,
+    )
+
+
+def _start(objective: Objective, working: Working) -> np.ndarray:
+    """Return the fit without group effects, then the best of two spreads of them."""
+    held = np.zeros(working.size, dtype=bool)
+    held[working.theta] = True
+    plain = climb(objective, working.start(), held)
+    candidates = [working.with_spread(plain, fraction) for fraction in (0.5, 0.15, 1.5)]
+    values = [objective.evaluate(c)[0] for c in candidates]
+    return candidates[int(np.argmax(np.where(np.isfinite(values), values, -np.inf)))]
+
+
+def _refuse_without_maximum(working: Working, optimum: Optimum) -> None:
+    """Raise FitError where the likelihood has no maximum, or was finite nowhere that the search came."""
+    if working.design.dispersion is not None:
+        _, _, log_phi = working.split(optimum.x)
+        if log_phi < np.log(working.scales.scale) - _VANISHED:
+            raise FitError(
+                f"{working.design.dispersion} goes to 0: the model reproduces the response exactly, and the likelihood "
+                "grows without bound. Look for a constant response, a predictor that determines it, or as many "
+                "effects as rows."
+            )
+    if not np.isfinite(optimum.value):
+        raise FitError(
+            "the log-likelihood is not finite where the search ended; look at the scale of the columns and of the "
+            "offset, and rescale what is above 1e6 or below 1e-6."
+        )

@@ -1,0 +1,48 @@
+"""The classical methods by name, each loaded when it is first asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from bayesglmm.errors import SpecificationError, nearest
+from bayesglmm.frequentist.estimator import Estimator
+
+__all__ = ["METHODS", "make_estimator"]
+
+_HOUSE = "bayesglmm.frequentist"
+
+#: Method -> module and class of its estimator.
+METHODS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "laplace": (f"{_HOUSE}.laplace", "Laplace"),
+    }
+)
+
+
+def make_estimator(method: Any, options: Mapping[str, Any]) -> Estimator:
+    """Return the estimator of a method with its options.
+
+    Raises
+    ------
+    SpecificationError
+        An unknown method or option, or an option out of range.
+    """
+    if not isinstance(method, str) or method not in METHODS:
+        raise SpecificationError(
+            f"method {method!r} is unknown.{nearest(str(method), METHODS)} Methods: {', '.join(METHODS)}."
+        )
+    module, name = METHODS[method]
+    kind = getattr(importlib.import_module(module), name)
+    allowed = [field.name for field in dataclasses.fields(kind)]
+    for option in options:
+        if option not in allowed:
+            there = f"its options: {', '.join(allowed)}" if allowed else "it has no options"
+            raise SpecificationError(
+                f"option {option!r} is unknown to method {method!r}.{nearest(option, allowed)} Allowed: {there}."
+            )
+    made: Estimator = kind(**options)
+    return made
