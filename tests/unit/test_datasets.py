@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import hashlib
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -16,6 +19,7 @@ from bayesglmm.errors import SpecificationError
 ROOT = Path(__file__).parents[2]
 MODELS = sorted((ROOT / "models").glob("*.toml"))
 REFERENCE = ROOT / "tests" / "reference"
+FILES = ROOT / "bayesglmm" / "datasets"
 NAMES = tuple(read_catalogue())
 ROWS = {
     "salamander": 360,
@@ -26,6 +30,24 @@ ROWS = {
     "grouseticks": 403,
     "verbagg": 7584,
     "insteval": 73421,
+    "seeds": 21,
+    "epilepsy": 236,
+    "toenail": 1908,
+    "wheeze": 2148,
+    "respiratory": 444,
+    "bacteria": 220,
+    "dyestuff": 30,
+    "rail": 18,
+    "penicillin": 144,
+    "pastes": 60,
+    "orthodont": 108,
+    "ovary": 308,
+    "glucose": 196,
+    "oats": 72,
+    "mpg": 234,
+    "baseball": 18,
+    "highschool": 7185,
+    "egsingle": 7230,
 }
 LEVELS = {
     ("salamander", "female"): 60,
@@ -46,6 +68,51 @@ LEVELS = {
     ("insteval", "s"): 2972,
     ("insteval", "d"): 1128,
     ("insteval", "dept"): 14,
+    ("seeds", "plate"): 21,
+    ("epilepsy", "subject"): 59,
+    ("toenail", "patient_id"): 294,
+    ("wheeze", "id"): 537,
+    ("respiratory", "id"): 56,
+    ("bacteria", "id"): 50,
+    ("dyestuff", "batch"): 6,
+    ("rail", "rail"): 6,
+    ("penicillin", "plate"): 24,
+    ("penicillin", "sample"): 6,
+    ("pastes", "batch"): 10,
+    ("pastes", "cask"): 3,
+    ("pastes", "sample"): 30,
+    ("orthodont", "subject"): 27,
+    ("ovary", "mare"): 11,
+    ("glucose", "subject"): 7,
+    ("oats", "block"): 6,
+    ("mpg", "manufacturer"): 15,
+    ("mpg", "model"): 38,
+    ("baseball", "name"): 18,
+    ("baseball", "team"): 10,
+    ("highschool", "school"): 160,
+    ("egsingle", "schoolid"): 60,
+    ("egsingle", "childid"): 1721,
+}
+# Recorded on the day when every cell was compared with the carrier's: SHA-256 of the CSV text, its first 16 digits.
+CHECKSUMS = {
+    "seeds": "8c63762ca73b4faf",
+    "epilepsy": "4cede6039565518d",
+    "toenail": "f72a9fc23dbaaa9e",
+    "wheeze": "d8a9f133d16a97db",
+    "respiratory": "41a01a86e6d441ff",
+    "bacteria": "e564b503e01dbebc",
+    "dyestuff": "3846684fb36a1256",
+    "rail": "82ea341e19190dfa",
+    "penicillin": "9a26c574d34d1b6d",
+    "pastes": "4b5e4554d6e3f1cb",
+    "orthodont": "f138fb9d96d125fe",
+    "ovary": "5050fb3ee7798f4c",
+    "glucose": "6f270d30bf00c6a0",
+    "oats": "3b28d595a8f1802f",
+    "mpg": "994ac05e05259e69",
+    "baseball": "781097e78add391b",
+    "highschool": "543d1bc1b9b839df",
+    "egsingle": "dca180c539dd03d6",
 }
 
 
@@ -96,6 +163,21 @@ def test_identifiers_are_in_numeric_order(frames):
         ("grouseticks", "year", [95, 96, 97]),
         ("verbagg", "resp", ["no", "perhaps", "yes"]),
         ("verbagg", "mode", ["want", "do"]),
+        ("seeds", "seed", ["O75", "O73"]),
+        ("seeds", "extract", ["bean", "cucumber"]),
+        ("epilepsy", "trt", ["placebo", "progabide"]),
+        ("toenail", "treatment", ["itraconazole", "terbinafine"]),
+        ("respiratory", "center", [1, 2]),
+        ("respiratory", "treat", ["A", "P"]),
+        ("respiratory", "sex", ["F", "M"]),
+        ("bacteria", "trt", ["placebo", "drug", "drug+"]),
+        ("orthodont", "sex", ["Male", "Female"]),
+        ("glucose", "date", [1, 2]),
+        ("oats", "variety", ["Golden Rain", "Marvellous", "Victory"]),
+        ("mpg", "drv", ["4", "f", "r"]),
+        ("highschool", "sector", ["Public", "Catholic"]),
+        ("highschool", "sex", ["Male", "Female"]),
+        ("egsingle", "sex", ["Female", "Male"]),
     ],
 )
 def test_factors_have_the_order_of_the_model(frames, name, column, levels):
@@ -146,10 +228,157 @@ def test_a_part_holds_only_its_rows_and_its_levels(frames):
         ("grouseticks", "ticks", 2567),
         ("sleepstudy", "reaction", 53731.42054),
         ("insteval", "y", 235369),
+        ("seeds", "y", 424),
+        ("seeds", "n", 831),
+        ("epilepsy", "y", 1948),
+        ("epilepsy", "base", 4 * 1842),
+        ("epilepsy", "age", 4 * 1672),
+        ("toenail", "outcome", 408),
+        ("toenail", "time", 8950.64278),
+        ("toenail", "visit", 7434),
+        ("wheeze", "resp", 326),
+        ("wheeze", "smoke", 4 * 187),
+        ("respiratory", "outcome", 248),
+        ("respiratory", "baseline", 4 * 50),
+        ("respiratory", "age", 14776),
+        ("bacteria", "y", 177),
+        ("bacteria", "week", 980),
+        ("dyestuff", "yield", 45825),
+        ("rail", "travel", 1197),
+        ("penicillin", "diameter", 3308),
+        ("pastes", "strength", 3603.2),
+        ("orthodont", "distance", 2594.5),
+        ("ovary", "follicles", 3707),
+        ("ovary", "time", 154.0000052),
+        ("glucose", "glucose", 852.3),
+        ("glucose", "time", 2464),
+        ("oats", "yield", 7486),
+        ("oats", "nitro", 21.6),
+        ("mpg", "displ", 812.4),
+        ("mpg", "hwy", 5485),
+        ("baseball", "r", 215),
+        ("baseball", "p", 4.771),
+        ("highschool", "math", 91593.321),
+        ("highschool", "ses", 1.03),
+        ("egsingle", "math", -3881.963),
+        ("egsingle", "lowinc", 562447.1),
     ],
 )
 def test_totals_are_those_of_the_published_data(frames, name, column, total):
     assert frames[name][column].sum() == pytest.approx(total, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", CHECKSUMS)
+def test_files_are_those_that_were_compared_with_the_carrier(name):
+    file = FILES / read_catalogue()[name].file
+    stored = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    text = b"\n".join(stored.splitlines())
+    assert hashlib.sha256(text + b"\n").hexdigest()[:16] == CHECKSUMS[name]
+
+
+@pytest.mark.parametrize("file", sorted(FILES.glob("*.gz")), ids=lambda file: file.name)
+def test_compressed_files_can_be_made_again_byte_for_byte(file):
+    header = file.read_bytes()[:10]
+    assert header[3] == 0, "the header names the file"
+    assert header[4:8] == bytes(4), "the header holds a time"
+
+
+def test_every_file_belongs_to_a_data_set():
+    stored = {file.name for file in FILES.iterdir() if file.name.endswith((".csv", ".csv.gz"))}
+    assert stored == {entry.file for entry in read_catalogue().values()}
+
+
+def test_seeds_have_the_published_four_groups(frames):
+    groups = frames["seeds"].groupby(["seed", "extract"], observed=True)[["y", "n"]]
+    assert groups.size().tolist() == [5, 6, 5, 5]
+    assert groups.sum().to_numpy().tolist() == [[99, 272], [201, 295], [49, 123], [75, 141]]
+
+
+def test_epilepsy_has_four_periods_a_patient_and_marks_the_last(frames):
+    d = frames["epilepsy"]
+    assert set(d.groupby("subject", observed=True)["period"].agg(tuple)) == {(1, 2, 3, 4)}
+    assert (d["v4"] == (d["period"] == 4)).all()
+    assert d.drop_duplicates("subject")["trt"].value_counts().to_dict() == {"placebo": 28, "progabide": 31}
+
+
+def test_toenail_months_are_the_plan_of_the_visits(frames):
+    d = frames["toenail"]
+    plan = dict(zip(range(1, 8), (0, 1, 2, 3, 6, 9, 12), strict=True))
+    assert (d["month"] == d["visit"].map(plan)).all()
+    assert d.groupby("treatment", observed=True)["outcome"].agg(["sum", "size"]).to_numpy().tolist() == [
+        [214, 937],
+        [194, 971],
+    ]
+    assert d.groupby("treatment", observed=True)["patient_id"].nunique().tolist() == [146, 148]
+    # The actual times follow the plan: a swapped column would not.
+    assert (d["time"] - d["month"]).abs().median() < 0.2
+
+
+def test_wheeze_and_respiratory_have_four_rows_a_person(frames):
+    assert set(frames["wheeze"].groupby("id", observed=True)["age"].agg(tuple)) == {(-2, -1, 0, 1)}
+    patients = frames["respiratory"].groupby(["center", "id"], observed=True)
+    assert patients.ngroups == 111
+    assert set(patients["visit"].agg(tuple)) == {(1, 2, 3, 4)}
+    assert (patients[["treat", "sex", "age", "baseline"]].nunique() == 1).all(axis=None)
+
+
+def test_bacteria_treatment_is_the_drug_and_the_encouragement_in_one(frames):
+    d = frames["bacteria"]
+    active = np.where(d["hilo"] == "hi", "drug+", "drug")
+    assert (d["trt"].astype(str) == np.where(d["ap"] == "p", "placebo", active)).all()
+    assert (d["late"] == (d["week"] > 2)).all()
+    assert d["trt"].value_counts(sort=False).tolist() == [96, 62, 62]
+
+
+def test_penicillin_is_crossed_and_pastes_and_oats_are_nested(frames):
+    assert (pd.crosstab(frames["penicillin"]["plate"], frames["penicillin"]["sample"]) == 1).all(axis=None)
+    pastes = frames["pastes"]
+    assert (pastes.groupby(["batch", "cask"], observed=True).size() == 2).all()
+    assert (pastes["sample"].astype(str) == pastes["batch"].astype(str) + ":" + pastes["cask"].astype(str)).all()
+    plots = frames["oats"].groupby(["block", "variety"], observed=True)["nitro"].agg(tuple)
+    assert len(plots) == 18
+    assert set(plots) == {(0.0, 0.2, 0.4, 0.6)}
+
+
+def test_orthodont_labels_begin_with_the_sex(frames):
+    d = frames["orthodont"]
+    assert (d["subject"].astype(str).str[0] == d["sex"].astype(str).str[0]).all()
+    assert d["sex"].value_counts(sort=False).tolist() == [4 * 16, 4 * 11]
+    assert set(d.groupby("subject", observed=True)["age"].agg(tuple)) == {(8, 10, 12, 14)}
+
+
+def test_ovary_days_are_equal_steps_of_the_cycle_that_sine_and_cosine_follow(frames):
+    d = frames["ovary"]
+    for _, mare in d.groupby("mare", observed=True):
+        assert mare["day"].tolist() == list(range(1, len(mare) + 1))
+        assert np.ptp(np.diff(mare["time"])) < 2e-6
+    np.testing.assert_allclose(d["sine"], np.sin(2 * np.pi * d["time"]), atol=1e-15)
+    np.testing.assert_allclose(d["cosine"], np.cos(2 * np.pi * d["time"]), atol=1e-15)
+
+
+def test_glucose_has_the_same_fourteen_times_on_each_occasion(frames):
+    times = frames["glucose"].groupby(["subject", "date"], observed=True)["time"].agg(tuple)
+    assert len(times) == 14
+    assert set(times) == {(-1, 0, 2, 4, 6, 8, 10, 12, 15, 18, 21, 24, 27, 30)}
+
+
+def test_baseball_averages_are_hits_out_of_45(frames):
+    d = frames["baseball"]
+    assert ((d["r"] / 45).round(3) == d["y"]).all()
+
+
+def test_highschool_means_are_those_of_the_schools(frames):
+    d = frames["highschool"]
+    np.testing.assert_allclose(d["meanses"], d.groupby("school", observed=True)["ses"].transform("mean"), atol=1e-12)
+    np.testing.assert_allclose(d["cses"], d["ses"] - d["meanses"], atol=1e-12)
+    assert (d.groupby("school", observed=True)["sector"].nunique() == 1).all()
+
+
+def test_egsingle_children_stay_in_a_school_whose_columns_are_constant(frames):
+    d = frames["egsingle"]
+    assert (d.groupby("childid", observed=True)["schoolid"].nunique() == 1).all()
+    assert (d.groupby("schoolid", observed=True)[["size", "lowinc", "mobility"]].nunique() == 1).all(axis=None)
+    assert not d.duplicated(["childid", "year"]).any()
 
 
 @pytest.mark.parametrize("name", ROWS)
