@@ -56,10 +56,16 @@ _KERNEL_FOLDERS = ("families", "covariance", "density", "priors")
 
 
 @functools.cache
-def source_stamp() -> int:
-    """Return a checksum (CRC-32) of every source file whose functions end up in a compiled kernel."""
+def source_stamp(*folders: str) -> int:
+    """Return a checksum (CRC-32) of every source file whose functions end up in a compiled kernel.
+
+    Parameters
+    ----------
+    *folders : str
+        Where they are; those of the joint density if left out.
+    """
     root = Path(__file__).parent
     stamp = zlib.crc32((root / "compiled.py").read_bytes())
-    for path in sorted(p for folder in _KERNEL_FOLDERS for p in (root / folder).rglob("*.py")):
+    for path in sorted(p for folder in folders or _KERNEL_FOLDERS for p in (root / folder).rglob("*.py")):
         stamp = zlib.crc32(path.read_bytes(), stamp)
     return stamp

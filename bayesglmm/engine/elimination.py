@@ -1,25 +1,31 @@
-"""H = I + A' W A factored by eliminating the head level by level; solutions, determinant and selected inverse.
+"""H = I + A' W A factored by eliminating nested terms node by node; solutions, determinant, selected inverse.
 
-With D_j = L_j L_j' the head's block of level j, B_j its coupling with the tail and T the tail's own block,
+With D = L L' a node's block and B its couplings with what is eliminated after it,
 
-    Y_j = L_j^-1 B_j,    S = T - sum_j Y_j' Y_j,    log det H = 2 sum_j log|L_j| + log det S.
+    Y = B L^-T,    log det H = 2 sum log|L| + log det S,    S = T - sum Y Y'
 
-Entries of H^-1 are needed only where effects meet in a row (the selected inverse): S^-1 in the tail, -L_j^-T Y_j S^-1
-between level j and the tail, L_j^-T (I + Y_j S^-1 Y_j') L_j^-1 within level j.
+over the nodes' couplings with the tail T. Entries of H^-1 are needed only where effects meet in a row (the selected
+inverse, Takahashi, Fagan & Chin 1973): with Sigma that among the effects of a node's list, -Sigma Y L^-1 between list
+and node, and L^-T (I + Y' Sigma Y) L^-1 within the node.
 """
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.linalg as sla
+from numba import types
 
-from bayesglmm.compiled import compiled
+from bayesglmm.compiled import compiled, jitable, source_stamp
+from bayesglmm.engine.lapack import cholesky, inverse_from_cholesky
+from bayesglmm.engine.nodes import accumulate, add_identity, backward, eliminate_nodes, forward, selected_inverse
 from bayesglmm.engine.pattern import Pattern
+from bayesglmm.engine.types import IN, OUT, ROWS, TABLE, TREE
 
-__all__ = ["Elimination", "eliminate"]
+__all__ = ["Elimination", "eliminate", "factor_rows"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +38,12 @@ class Elimination:
         What meets.
     a : ndarray, shape (m, n)
         Rows of A = Z Lambda at the effects that they touch.
-    L : ndarray, shape (J, q, q)
-        Lower factors of the head's blocks.
-    Y : ndarray, shape (sum k, q)
-        Columns of the Y_j, level after level.
+    L : ndarray, shape (sum q^2,)
+        Lower factors of the nodes' blocks, flat.
+    Y : ndarray
+        Couplings of the nodes with their lists, (list, q) each, flat.
     tail : ndarray, shape (R, R)
-        Lower factor of S.
+        Lower factor of S in the lower triangle.
     """
 
     pattern: Pattern
@@ -49,64 +55,41 @@ class Elimination:
     @functools.cached_property
     def log_determinant(self) -> float:
         """Logarithm of det H."""
-        diagonal = np.diagonal(self.L, axis1=1, axis2=2)
-        return 2.0 * float(np.log(diagonal).sum() + np.log(np.diagonal(self.tail)).sum())
+        value: float = _log_determinant(self.pattern.tree, self.L, self.tail)
+        return value
 
     def solve(self, b: np.ndarray) -> np.ndarray:
         """Return H^-1 b for b of shape (Q,) or (Q, k)."""
-        p = self.pattern
-        columns = b[:, None] if b.ndim == 1 else b
-        head, tail = p.split(columns)
-        head = head.reshape(p.n_levels, p.q, columns.shape[1])
-        _forward(self.L, self.Y, p.meets, p.meets_starts, head, tail)
-        if len(tail):
-            tail = np.ascontiguousarray(sla.cho_solve((self.tail, True), tail, check_finite=False))
-        _backward(self.L, self.Y, p.meets, p.meets_starts, head, tail)
-        return p.join(head.reshape(-1, columns.shape[1]), tail).reshape(b.shape)
+        columns = np.array(b[:, None] if b.ndim == 1 else b, dtype=np.float64, order="C")
+        _forward(self.pattern.tree, self.L, self.Y, columns)
+        if len(self.tail):
+            at = self.pattern.tail_effects
+            columns[at] = sla.cho_solve((self.tail.T, False), columns[at], check_finite=False)
+        _backward(self.pattern.tree, self.L, self.Y, columns)
+        return columns.reshape(b.shape)
 
     @functools.cached_property
-    def tail_inverse(self) -> np.ndarray:
-        """S^-1, the tail's part of H^-1, shape (R, R)."""
-        if not len(self.tail):
-            return self.tail
-        inverse, _ = sla.lapack.dpotri(self.tail, lower=1)
-        return np.ascontiguousarray(np.tril(inverse) + np.tril(inverse, -1).T)
-
-    @functools.cached_property
-    def head_inverse(self) -> np.ndarray:
-        """The head's diagonal blocks of H^-1, shape (J, q, q)."""
-        blocks = np.empty_like(self.L)
-        p = self.pattern
-        widest = int(np.diff(p.meets_starts).max(initial=0))
-        _head_blocks(self.L, self.Y, p.meets, p.meets_starts, self.tail_inverse, np.empty((p.q, widest)), blocks)
-        return blocks
+    def selected(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """H^-1 where effects meet: nodes' blocks, their couplings (both flat, laid out as L and Y), the tail (R, R)."""
+        tail, blocks, couplings = self.tail.copy(), np.empty_like(self.L), np.empty_like(self.Y)
+        _invert(self.pattern.tree, self.L, self.Y, tail, blocks, couplings)
+        return blocks, couplings, tail
 
     def blocks(self, term: int) -> np.ndarray:
         """Return the diagonal blocks of H^-1 of the levels of a group term, shape (J, q, q)."""
         p = self.pattern
-        if term == p.head_term:
-            return self.head_inverse
         J, q = p.shapes[term]
-        before = sum(a * b for t, (a, b) in enumerate(p.shapes[:term]) if t != p.head_term)
+        if term in p.chain:
+            first = int(p.depths[4, p.chain.index(term)])
+            return self.selected[0][first : first + J * q * q].reshape(J, q, q)
+        before = sum(a * b for t, (a, b) in enumerate(p.shapes[:term]) if t not in p.chain)
         index = before + np.arange(J * q).reshape(J, q)
-        return self.tail_inverse[index[:, :, None], index[:, None, :]]
+        return self.selected[2][index[:, :, None], index[:, None, :]]
 
     def row_solutions(self) -> np.ndarray:
         """Return H^-1 a_i at the effects that row i itself touches, for every row, shape (m, n)."""
-        p = self.pattern
-        out = np.empty_like(self.a)
-        rows = np.arange(len(self.a))
-        tail_rows = np.delete(rows, rows[p.head_rows])
-        head, tail = np.ascontiguousarray(self.a[p.head_rows]), np.ascontiguousarray(self.a[tail_rows])
-        head_out, tail_out = np.empty_like(head), np.empty_like(tail)
-        widest = int(np.diff(p.meets_starts).max(initial=0))
-        _row_solutions(
-            (p.order, p.starts, p.tail, p.local, p.meets, p.meets_starts),
-            (self.L, self.Y, self.head_inverse, self.tail_inverse),
-            np.empty((p.q, widest)),
-            (head, tail, head_out, tail_out),
-        )
-        out[p.head_rows], out[tail_rows] = head_out, tail_out
+        out = np.zeros_like(self.a)
+        _row_solutions(self.a, self.pattern.rows, self.pattern.tree, *self.selected, out)
         return out
 
 
@@ -122,165 +105,107 @@ def eliminate(pattern: Pattern, a: np.ndarray, weights: np.ndarray) -> Eliminati
     weights : ndarray, shape (n,)
         W; may be negative.
     """
-    J, q, R = pattern.n_levels, pattern.q, pattern.n_tail
-    L, Y, S = np.zeros((J, q, q)), np.zeros((len(pattern.meets), q)), np.zeros((R, R))
-    head = np.ascontiguousarray(a[pattern.head_rows])
-    tail = np.ascontiguousarray(np.delete(a, np.arange(len(a))[pattern.head_rows], axis=0))
-    p = pattern
-    definite = _assemble(weights, head, tail, (p.order, p.starts, p.tail, p.local, p.meets, p.meets_starts), L, Y, S)
-    if not definite:
+    L, Y, S = np.empty(pattern.n_blocks), np.empty(pattern.couplings[-1]), np.empty((pattern.n_tail, pattern.n_tail))
+    if not _factor_rows(np.ascontiguousarray(weights), a, pattern.rows, pattern.tree, L, Y, S):
         return None
-    if R:
-        S, failed = sla.lapack.dpotrf(S, lower=1, clean=1, overwrite_a=0)
-        if failed:
-            return None
     return Elimination(pattern, a, L, Y, S)
 
 
-@compiled
-def _assemble(w, head, tail, where, L, Y, S):  # type: ignore[no-untyped-def]  # compiled
-    """Fill L_j, Y_j and (the lower triangle of) S; return whether every block was positive definite."""
-    order, starts, tail_index, local, meets, meets_starts = where
-    q = L.shape[1]
-    for r in range(S.shape[0]):
-        S[r, r] = 1.0
-    for j in range(L.shape[0]):
-        first = meets_starts[j]
-        for k in range(q):
-            L[j, k, k] = 1.0
+@jitable
+def factor_rows(weights, a, rows, tree, blocks, couplings, tail):  # type: ignore[no-untyped-def]  # compiled
+    """Fill and factor I + A' W A; return whether it was positive definite."""
+    blocks[:] = 0.0
+    couplings[:] = 0.0
+    tail[:] = 0.0
+    accumulate(weights, a, rows, tree, blocks, couplings, tail)
+    add_identity(tree, blocks, tail)
+    return eliminate_nodes(tree, blocks, couplings, tail) and cholesky(tail)
+
+
+@jitable
+def _tail_log_determinant(tree, blocks, tail):  # type: ignore[no-untyped-def]  # compiled
+    depths, ancestors = tree[0], tree[1]
+    value = 0.0
+    for d in range(depths.shape[1]):
+        q = depths[0, d]
+        last = depths[1, d + 1] if d + 1 < depths.shape[1] else ancestors.shape[1]
+        for v in range(last - depths[1, d]):
+            for k in range(q):
+                value += np.log(blocks[depths[4, d] + v * q * q + k * q + k])
+    for r in range(tail.shape[0]):
+        value += np.log(tail[r, r])
+    return 2.0 * value
+
+
+@jitable
+def _solutions(a, rows, tree, blocks, couplings, tail, out):  # type: ignore[no-untyped-def]  # compiled
+    order, starts, tail_rows, tail_index, local = rows
+    depths, ancestors, coupling_starts, _meets, meets_starts, above, _effects = tree
+    for j in range(starts.shape[0] - 1):
+        for d in range(depths.shape[1]):
+            v = ancestors[d, j]
+            q, first = depths[0, d], depths[3, d]
+            block = depths[4, d] + (v - depths[1, d]) * q * q
+            for s in range(starts[j], starts[j + 1]):
+                i = order[s]
+                for k in range(q):
+                    own = 0.0
+                    for l in range(q):
+                        own += blocks[block + k * q + l] * a[first + l, i]
+                    at = coupling_starts[v] + k
+                    for e in range(d + 1, depths.shape[1]):
+                        for l in range(depths[0, e]):
+                            own += couplings[at] * a[depths[3, e] + l, i]
+                            out[depths[3, e] + l, i] += couplings[at] * a[first + k, i]
+                            at += q
+                    for b in range(tail_rows.shape[0]):
+                        c = local[b, i] if d == 0 else above[d, meets_starts[j] + local[b, i]]
+                        value = couplings[at + c * q]
+                        own += value * a[tail_rows[b], i]
+                        out[tail_rows[b], i] += value * a[first + k, i]
+                    out[first + k, i] += own
         for s in range(starts[j], starts[j + 1]):
             i = order[s]
-            for k in range(q):
-                wk = w[i] * head[k, i]
-                for l in range(k + 1):
-                    L[j, k, l] += wk * head[l, i]
-                for b in range(tail.shape[0]):
-                    Y[first + local[b, i], k] += wk * tail[b, i]
-            for b in range(tail.shape[0]):
-                wb = w[i] * tail[b, i]
-                for c in range(tail.shape[0]):
-                    if tail_index[c, i] <= tail_index[b, i]:
-                        S[tail_index[b, i], tail_index[c, i]] += wb * tail[c, i]
-        # Cholesky of the q x q block in place, then Y_j = L_j^-1 B_j column by column.
-        for k in range(q):
-            for l in range(k + 1):
-                value = L[j, k, l]
-                for h in range(l):
-                    value -= L[j, k, h] * L[j, l, h]
-                if k == l:
-                    if not value > 0.0:
-                        return False
-                    L[j, k, k] = np.sqrt(value)
-                else:
-                    L[j, k, l] = value / L[j, l, l]
-        for c in range(first, meets_starts[j + 1]):
-            for k in range(q):
-                value = Y[c, k]
-                for h in range(k):
-                    value -= L[j, k, h] * Y[c, h]
-                Y[c, k] = value / L[j, k, k]
-        for c in range(first, meets_starts[j + 1]):
-            for d in range(first, meets_starts[j + 1]):
-                if meets[d] <= meets[c]:
-                    value = 0.0
-                    for k in range(q):
-                        value += Y[c, k] * Y[d, k]
-                    S[meets[c], meets[d]] -= value
-    return True
+            for b in range(tail_rows.shape[0]):
+                for c in range(tail_rows.shape[0]):
+                    out[tail_rows[b], i] += tail[tail_index[b, i], tail_index[c, i]] * a[tail_rows[c], i]
 
 
-@compiled
-def _forward(L, Y, meets, meets_starts, head, tail):  # type: ignore[no-untyped-def]  # compiled
-    """Turn head into L_j^-1 b_j and take its share from the tail."""
-    q = L.shape[1]
-    for j in range(L.shape[0]):
-        for x in range(head.shape[2]):
-            for k in range(q):
-                value = head[j, k, x]
-                for h in range(k):
-                    value -= L[j, k, h] * head[j, h, x]
-                head[j, k, x] = value / L[j, k, k]
-            for c in range(meets_starts[j], meets_starts[j + 1]):
-                value = 0.0
-                for k in range(q):
-                    value += Y[c, k] * head[j, k, x]
-                tail[meets[c], x] -= value
+def _entries(stamp: int) -> tuple[Any, ...]:
+    """Compile the entry points; they close over the checksum of the sources that they are made of."""
+
+    @compiled(types.boolean(IN, TABLE, ROWS, TREE, OUT, OUT, TABLE))
+    def _factor(weights, a, rows, tree, blocks, couplings, tail):  # type: ignore[no-untyped-def]
+        _ = stamp
+        return factor_rows(weights, a, rows, tree, blocks, couplings, tail)
+
+    @compiled(types.float64(TREE, OUT, TABLE))
+    def _determinant(tree, blocks, tail):  # type: ignore[no-untyped-def]
+        _ = stamp
+        return _tail_log_determinant(tree, blocks, tail)
+
+    @compiled(types.void(TREE, OUT, OUT, TABLE))
+    def _down(tree, blocks, couplings, b):  # type: ignore[no-untyped-def]
+        _ = stamp
+        forward(tree, blocks, couplings, b)
+
+    @compiled(types.void(TREE, OUT, OUT, TABLE))
+    def _up(tree, blocks, couplings, b):  # type: ignore[no-untyped-def]
+        _ = stamp
+        backward(tree, blocks, couplings, b)
+
+    @compiled(types.void(TREE, OUT, OUT, TABLE, OUT, OUT))
+    def _selected(tree, blocks, couplings, tail, blocks_inverse, couplings_inverse):  # type: ignore[no-untyped-def]
+        _ = stamp
+        inverse_from_cholesky(tail)
+        selected_inverse(tree, blocks, couplings, tail, blocks_inverse, couplings_inverse)
+
+    @compiled(types.void(TABLE, ROWS, TREE, OUT, OUT, TABLE, TABLE))
+    def _per_row(a, rows, tree, blocks, couplings, tail, out):  # type: ignore[no-untyped-def]
+        _ = stamp
+        _solutions(a, rows, tree, blocks, couplings, tail, out)
+
+    return _factor, _determinant, _down, _up, _selected, _per_row
 
 
-@compiled
-def _backward(L, Y, meets, meets_starts, head, tail):  # type: ignore[no-untyped-def]  # compiled
-    """Turn head into L_j^-T (head_j - Y_j x) at the tail's solution x."""
-    q = L.shape[1]
-    for j in range(L.shape[0]):
-        for x in range(head.shape[2]):
-            for c in range(meets_starts[j], meets_starts[j + 1]):
-                for k in range(q):
-                    head[j, k, x] -= Y[c, k] * tail[meets[c], x]
-            for k in range(q - 1, -1, -1):
-                value = head[j, k, x]
-                for h in range(k + 1, q):
-                    value -= L[j, h, k] * head[j, h, x]
-                head[j, k, x] = value / L[j, k, k]
-
-
-@compiled
-def _coupling(Y, meets, first, last, S_inverse, P):  # type: ignore[no-untyped-def]  # compiled
-    """Fill P = Y_j S^-1 at the tail effects that the level meets, (q, k)."""
-    for d in range(first, last):
-        for k in range(Y.shape[1]):
-            P[k, d - first] = 0.0
-        for c in range(first, last):
-            s = S_inverse[meets[c], meets[d]]
-            for k in range(Y.shape[1]):
-                P[k, d - first] += Y[c, k] * s
-
-
-@compiled
-def _head_blocks(L, Y, meets, meets_starts, S_inverse, P, blocks):  # type: ignore[no-untyped-def]  # compiled
-    q = L.shape[1]
-    inner = np.empty((q, q))
-    for j in range(L.shape[0]):
-        first, last = meets_starts[j], meets_starts[j + 1]
-        _coupling(Y, meets, first, last, S_inverse, P)
-        for k in range(q):
-            for l in range(q):
-                value = 1.0 if k == l else 0.0
-                for c in range(first, last):
-                    value += P[k, c - first] * Y[c, l]
-                inner[k, l] = value
-        inverse = np.linalg.inv(L[j])
-        blocks[j] = inverse.T @ inner @ inverse
-
-
-@compiled
-def _row_solutions(where, factors, P, rows):  # type: ignore[no-untyped-def]  # compiled
-    order, starts, tail_index, local, meets, meets_starts = where
-    L, Y, blocks, S_inverse = factors
-    head, tail, head_out, tail_out = rows
-    q = L.shape[1]
-    for j in range(L.shape[0]):
-        first, last = meets_starts[j], meets_starts[j + 1]
-        _coupling(Y, meets, first, last, S_inverse, P)
-        # P becomes L_j^-T P: minus the coupling of H^-1 between level j and the tail.
-        for c in range(last - first):
-            for k in range(q - 1, -1, -1):
-                value = P[k, c]
-                for h in range(k + 1, q):
-                    value -= L[j, h, k] * P[h, c]
-                P[k, c] = value / L[j, k, k]
-        for s in range(starts[j], starts[j + 1]):
-            i = order[s]
-            for k in range(q):
-                value = 0.0
-                for l in range(q):
-                    value += blocks[j, k, l] * head[l, i]
-                for b in range(tail.shape[0]):
-                    value -= P[k, local[b, i]] * tail[b, i]
-                head_out[k, i] = value
-            for b in range(tail.shape[0]):
-                value = 0.0
-                for k in range(q):
-                    value -= P[k, local[b, i]] * head[k, i]
-                for c in range(tail.shape[0]):
-                    value += S_inverse[tail_index[b, i], tail_index[c, i]] * tail[c, i]
-                tail_out[b, i] = value
+_factor_rows, _log_determinant, _forward, _backward, _invert, _row_solutions = _entries(source_stamp("engine"))

@@ -98,6 +98,17 @@ class LaplaceMarginal:
         value = mode.value - 0.5 * mode.elimination.log_determinant + self.constant
         return Evaluation(value, self._gradient(mode, mode.elimination, factor), mode, factor)
 
+    def coefficient_information(self, mode: Mode) -> np.ndarray:
+        """Return X' W X - X' W A H^-1 A' W X at a mode, shape (p, p): that of beta, the group effects profiled out."""
+        assert mode.elimination is not None
+        X = self.design.X
+        WX = X * -mode.rows[2][:, None]
+        information: np.ndarray = X.T @ WX
+        if mode.A.size:
+            AWX = np.column_stack([mode.A.transposed_times(np.ascontiguousarray(column)) for column in WX.T])
+            information = information - AWX.T @ mode.elimination.solve(AWX)
+        return information
+
     def _gradient(self, mode: Mode, elimination: Elimination, factor: RelativeFactor) -> np.ndarray:
         _, d1, d2, d3, lp, d1p, d2p = mode.rows
         A = mode.A

@@ -2,25 +2,33 @@
 
 Maximises h(z) = sum_i w_i l(y_i, eta_i) - z'z / 2 over the spherical effects z, u = Lambda z, eta = X beta + offset +
 Z Lambda z (Bates et al. 2015, section 3; observed instead of expected information: the curvature at the mode is h's).
+Near the mode a factorisation serves several steps: they gain as many digits each as it has left (Shamanskii 1967).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numba import types
 
+from bayesglmm.compiled import compiled, jitable, source_stamp
 from bayesglmm.engine.effects import EffectColumns
-from bayesglmm.engine.elimination import Elimination, eliminate
+from bayesglmm.engine.elimination import Elimination, factor_rows
 from bayesglmm.engine.factor import RelativeFactor
+from bayesglmm.engine.nodes import backward, forward
 from bayesglmm.engine.pattern import Pattern
+from bayesglmm.engine.types import DERIVATIVES, IN, OUT, ROWS, TABLE, TREE, WHOLE
 from bayesglmm.families.rows import RowKernels
 
 __all__ = ["Mode", "Rows", "find_mode"]
 
 _TOLERANCE = 1e-12
+#: After a step of Newton's own the next error is the square of this one; with an older factorisation it is not.
+_REUSED_TOLERANCE = 1e-18
 _CLOSE = 1e-10
-_MAX_ITERATIONS = 200
+_MAX_FACTORISATIONS = 200
 _MAX_HALVINGS = 40
 
 
@@ -73,7 +81,7 @@ class Mode:
     elimination : Elimination or None
         H = I + A' W A factored, with the observed weights W = -d2; None if H is not positive definite.
     iterations : int
-        Newton steps taken.
+        Factorisations made.
     converged : bool
         Whether the Newton decrement fell below 1e-12 and H is positive definite.
     """
@@ -104,59 +112,143 @@ def find_mode(rows: Rows, fixed: np.ndarray, factor: RelativeFactor, phi: float,
     start : ndarray, shape (Q,)
         First z (a warm start: the mode at nearby parameters).
     """
+    p = rows.pattern
     A = rows.effects.with_values(factor.rows(rows.effects.value))
-    z, eta, table, value = _move(rows, fixed, A, phi, start)
-    if not np.isfinite(value) and z.any():
-        z, eta, table, value = _move(rows, fixed, A, phi, np.zeros_like(start))
-    for iteration in range(1, _MAX_ITERATIONS + 1):
-        gradient = A.transposed_times(table[1]) - z
-        # Where l is not concave the observed weight is negative; a step needs positive ones, the mode does not care.
-        found = eliminate(rows.pattern, A.value, np.maximum(-table[2], 0.0))
-        if found is None:  # rounding: weights so large that 1 is lost beside them
-            break
-        step = found.solve(gradient)
-        decrement = float(gradient @ step)
-        # So close to the mode that rounding hides the gain in h: the full step is safe, and halving would refuse it.
-        close = decrement <= _CLOSE * (1.0 + abs(value))
-        moved = _move(rows, fixed, A, phi, z + step) if close else _halve(rows, fixed, A, phi, z, step, value)
-        stuck = not close and moved[3] <= value
-        z, eta, table, value = moved
-        if decrement <= _TOLERANCE:
-            # Convergence is quadratic: 1e-12 before the step is far below rounding after it.
-            return _finish(rows, A, moved, iteration, converged=True)
-        if stuck or not np.isfinite(value):
-            break
-    return _finish(rows, A, (z, eta, table, value), iteration, converged=False)
-
-
-type _Point = tuple[np.ndarray, np.ndarray, np.ndarray, float]
-
-
-def _halve(
-    rows: Rows, fixed: np.ndarray, A: EffectColumns, phi: float, z: np.ndarray, step: np.ndarray, value: float
-) -> _Point:
-    """Take the longest of the steps 1, 1/2, 1/4, ... that raises h; none if none does."""
-    length = 1.0
-    for _ in range(_MAX_HALVINGS):
-        moved = _move(rows, fixed, A, phi, z + length * step)
-        if moved[3] > value:
-            return moved
-        length *= 0.5
-    return _move(rows, fixed, A, phi, z)
-
-
-def _move(rows: Rows, fixed: np.ndarray, A: EffectColumns, phi: float, z: np.ndarray) -> _Point:
-    """Return z, eta, the row derivatives and h at z."""
-    eta = fixed + A.times(z)
-    table = rows.derivatives(eta, phi)
-    value = float(table[0].sum() - 0.5 * (z @ z))
-    return z, eta, table, value if np.isfinite(value) else -np.inf
-
-
-def _finish(rows: Rows, A: EffectColumns, point: _Point, iterations: int, converged: bool) -> Mode:
-    z, eta, table, value = point
-    found = eliminate(rows.pattern, A.value, -table[2]) if np.isfinite(value) else None
-    if found is None:
+    z, eta, table = np.array(start), np.empty(len(fixed)), np.empty((7, len(fixed)))
+    L, Y, S = np.empty(p.n_blocks), np.empty(p.couplings[-1]), np.empty((p.n_tail, p.n_tail))
+    data = (rows.y, rows.size, rows.weights, np.ascontiguousarray(fixed))
+    where = (A.index, A.value, p.rows, p.tree)
+    value, iterations, definite, converged = _search(rows.kernels.pointer, *data, phi, *where, z, eta, table, L, Y, S)
+    if not definite:
         # Not finite, or a stationary point that is no maximum: the Laplace approximation does not exist here.
         return Mode(z, eta, table, -np.inf, A, None, iterations, False)
-    return Mode(z, eta, table, value, A, found, iterations, converged)
+    return Mode(z, eta, table, value, A, Elimination(p, A.value, L, Y, S), iterations, converged)
+
+
+@jitable
+def _move(derivatives, data, phi, index, a, z, eta, table):  # type: ignore[no-untyped-def]  # compiled
+    """Fill eta and the row derivatives at z; return h."""
+    y, size, weights, fixed = data
+    eta[:] = fixed
+    for b in range(index.shape[0]):
+        for i in range(index.shape[1]):
+            eta[i] += a[b, i] * z[index[b, i]]
+    derivatives(y, size, weights, eta, phi, table)
+    value = 0.0
+    for i in range(eta.shape[0]):
+        value += table[0, i]
+    for k in range(z.shape[0]):
+        value -= 0.5 * z[k] * z[k]
+    return value if np.isfinite(value) else -np.inf
+
+
+@jitable
+def _newton_step(index, a, d1, z, tree, L, Y, S, gradient, step):  # type: ignore[no-untyped-def]  # compiled
+    """Fill ``step`` (Q, 1) with H^-1 times the gradient of h; return the decrement."""
+    for k in range(z.shape[0]):
+        gradient[k] = -z[k]
+    for b in range(index.shape[0]):
+        for i in range(index.shape[1]):
+            gradient[index[b, i]] += a[b, i] * d1[i]
+    step[:, 0] = gradient
+    forward(tree, L, Y, step)
+    effects = tree[6]
+    R = S.shape[0]
+    for r in range(R):
+        value = step[effects[r], 0]
+        for c in range(r):
+            value -= S[r, c] * step[effects[c], 0]
+        step[effects[r], 0] = value / S[r, r]
+    for r in range(R - 1, -1, -1):
+        value = step[effects[r], 0] / S[r, r]
+        step[effects[r], 0] = value
+        for c in range(r):
+            step[effects[c], 0] -= S[r, c] * value
+    backward(tree, L, Y, step)
+    decrement = 0.0
+    for k in range(z.shape[0]):
+        decrement += gradient[k] * step[k, 0]
+    return decrement
+
+
+@jitable
+def _ascend(  # type: ignore[no-untyped-def]  # compiled
+    derivatives, data, phi, index, a, z, step, moved, eta, table, value, close
+):
+    """Take the longest of the steps 1, 1/2, 1/4, ... that raises h (the whole one if ``close``); return h and length."""
+    length = 1.0
+    for _ in range(_MAX_HALVINGS):
+        for k in range(z.shape[0]):
+            moved[k] = z[k] + length * step[k, 0]
+        reached = _move(derivatives, data, phi, index, a, moved, eta, table)
+        if close or reached > value:
+            z[:] = moved
+            return reached, length
+        length *= 0.5
+    return _move(derivatives, data, phi, index, a, z, eta, table), 0.0
+
+
+@jitable
+def _climb(  # type: ignore[no-untyped-def]  # compiled
+    derivatives, data, phi, index, a, rows, tree, z, eta, table, L, Y, S
+):
+    """Move z to the mode; return h, factorisations and whether the mode was reached."""
+    Q, n = z.shape[0], eta.shape[0]
+    gradient, step, moved, weights = np.empty(Q), np.empty((Q, 1)), np.empty(Q), np.empty(n)
+    value = _move(derivatives, data, phi, index, a, z, eta, table)
+    if not np.isfinite(value):
+        z[:] = 0.0
+        value = _move(derivatives, data, phi, index, a, z, eta, table)
+    for iteration in range(1, _MAX_FACTORISATIONS + 1):
+        # Where l is not concave the observed weight is negative; a step needs positive ones, the mode does not care.
+        for i in range(n):
+            weights[i] = max(-table[2, i], 0.0)
+        if not factor_rows(weights, a, rows, tree, L, Y, S):  # weights so large that 1 is lost beside them
+            return value, iteration, False
+        before, reused = np.inf, False
+        while True:
+            decrement = _newton_step(index, a, table[1], z, tree, L, Y, S, gradient, step)
+            # So close that rounding hides the gain in h: the full step is safe, and halving would refuse it.
+            close = decrement <= _CLOSE * (1.0 + abs(value))
+            if reused and not decrement < 0.01 * before:
+                break
+            value, length = _ascend(derivatives, data, phi, index, a, z, step, moved, eta, table, value, close)
+            if not np.isfinite(value):
+                return value, iteration, False
+            if decrement <= (_REUSED_TOLERANCE if reused else _TOLERANCE):
+                return value, iteration, True
+            if length == 0.0:
+                if reused:
+                    break
+                return value, iteration, False
+            if length < 1.0 or decrement > 0.01 * (1.0 + Q):
+                break
+            before, reused = decrement, True
+    return value, _MAX_FACTORISATIONS, False
+
+
+def _entry(stamp: int) -> Any:
+    """Compile the search; it closes over the checksum of the sources that it is made of."""
+    result = types.Tuple((types.float64, types.int64, types.boolean, types.boolean))
+    data = (IN, IN, IN, IN)
+
+    @compiled(
+        result(DERIVATIVES, *data, types.float64, WHOLE, TABLE, ROWS, TREE, OUT, OUT, TABLE, OUT, OUT, TABLE),
+    )
+    def _search(  # type: ignore[no-untyped-def]
+        derivatives, y, size, observation_weights, fixed, phi, index, a, rows, tree, z, eta, table, L, Y, S
+    ):
+        _ = stamp
+        data = (y, size, observation_weights, fixed)
+        value, iterations, converged = _climb(derivatives, data, phi, index, a, rows, tree, z, eta, table, L, Y, S)
+        if not np.isfinite(value):
+            return value, iterations, False, False
+        weights = np.empty(eta.shape[0])
+        for i in range(eta.shape[0]):
+            weights[i] = -table[2, i]
+        return value, iterations, factor_rows(weights, a, rows, tree, L, Y, S), converged
+
+    return _search
+
+
+_search = _entry(source_stamp("engine"))

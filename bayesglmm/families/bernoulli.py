@@ -13,9 +13,15 @@ import pandas as pd
 
 from bayesglmm.families.binary_rows import LAPLACE_CAVEAT, cauchit_row, cloglog_row, logit_row, probit_row
 from bayesglmm.families.defaults import mean_is_mu, no_constant
+from bayesglmm.families.expected import (
+    cauchit_information,
+    cloglog_information,
+    logit_information,
+    probit_information,
+)
 from bayesglmm.families.links import CAUCHIT, CLOGLOG, LOGIT, PROBIT
 from bayesglmm.families.log_odds import LOG_ODDS
-from bayesglmm.families.record import Array, Encoded, Family, FamilyLink, Graph, Link, Row, Violation
+from bayesglmm.families.record import Array, Encoded, Family, FamilyLink, Graph, Information, Link, Row, Violation
 from bayesglmm.families.responses import encode_labels, encode_numbers, is_numeric
 from bayesglmm.families.support import occurring
 
@@ -31,9 +37,9 @@ def _graph(link: str) -> Graph:
     return graph
 
 
-def _family_link(link: Link, row: Row) -> FamilyLink:
+def _family_link(link: Link, row: Row, information: Information) -> FamilyLink:
     code = LOG_ODDS[link.name].code + 'pm.Bernoulli("y", logit_p=logit_p, observed=observed)\n'
-    return FamilyLink(link, row, _graph(link.name), code)
+    return FamilyLink(link, row, _graph(link.name), code, information)
 
 
 def _encode(column: pd.Series) -> Encoded:
@@ -66,10 +72,10 @@ BERNOULLI = Family(
     name="bernoulli",
     links=MappingProxyType(
         {
-            "logit": _family_link(LOGIT, logit_row),
-            "probit": _family_link(PROBIT, probit_row),
-            "cloglog": _family_link(CLOGLOG, cloglog_row),
-            "cauchit": _family_link(CAUCHIT, cauchit_row),
+            "logit": _family_link(LOGIT, logit_row, logit_information),
+            "probit": _family_link(PROBIT, probit_row, probit_information),
+            "cloglog": _family_link(CLOGLOG, cloglog_row, cloglog_information),
+            "cauchit": _family_link(CAUCHIT, cauchit_row, cauchit_information),
         }
     ),
     default_link="logit",

@@ -14,9 +14,15 @@ from scipy import special
 
 from bayesglmm.families.bernoulli import eta_location, eta_scale
 from bayesglmm.families.binary_rows import LAPLACE_CAVEAT, cauchit_row, cloglog_row, logit_row, probit_row
+from bayesglmm.families.expected import (
+    cauchit_information,
+    cloglog_information,
+    logit_information,
+    probit_information,
+)
 from bayesglmm.families.links import CAUCHIT, CLOGLOG, LOGIT, PROBIT
 from bayesglmm.families.log_odds import LOG_ODDS
-from bayesglmm.families.record import Array, Encoded, Family, FamilyLink, Graph, Link, Row, Violation
+from bayesglmm.families.record import Array, Encoded, Family, FamilyLink, Graph, Information, Link, Row, Violation
 from bayesglmm.families.responses import encode_numbers
 from bayesglmm.families.support import not_whole, occurring
 
@@ -33,9 +39,9 @@ def _graph(link: str) -> Graph:
     return graph
 
 
-def _family_link(link: Link, row: Row) -> FamilyLink:
+def _family_link(link: Link, row: Row, information: Information) -> FamilyLink:
     statement = 'pm.Binomial("y", n=pt.cast(size, "int64"), logit_p=logit_p, observed=observed)\n'
-    return FamilyLink(link, row, _graph(link.name), LOG_ODDS[link.name].code + statement)
+    return FamilyLink(link, row, _graph(link.name), LOG_ODDS[link.name].code + statement, information)
 
 
 def _encode(column: pd.Series) -> Encoded:
@@ -71,10 +77,10 @@ BINOMIAL = Family(
     name="binomial",
     links=MappingProxyType(
         {
-            "logit": _family_link(LOGIT, logit_row),
-            "probit": _family_link(PROBIT, probit_row),
-            "cloglog": _family_link(CLOGLOG, cloglog_row),
-            "cauchit": _family_link(CAUCHIT, cauchit_row),
+            "logit": _family_link(LOGIT, logit_row, logit_information),
+            "probit": _family_link(PROBIT, probit_row, probit_information),
+            "cloglog": _family_link(CLOGLOG, cloglog_row, cloglog_information),
+            "cauchit": _family_link(CAUCHIT, cauchit_row, cauchit_information),
         }
     ),
     default_link="logit",

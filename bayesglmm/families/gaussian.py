@@ -49,6 +49,15 @@ def log_row(y: float, size: float, eta: float, phi: float) -> RowValues:
     return l, d1, d2, v * (z - 3.0 * v), z * z - 1.0, -2.0 * d1, -2.0 * d2
 
 
+def _identity_information(eta: Array, size: Array, phi: float) -> Array:
+    return np.broadcast_to(np.multiply(phi, size) ** -2.0, np.shape(eta)).copy()
+
+
+def _log_information(eta: Array, size: Array, phi: float) -> Array:
+    with np.errstate(over="ignore", under="ignore"):
+        return np.asarray(np.exp(2.0 * eta) / np.square(np.multiply(phi, size)))
+
+
 def _identity_graph(pm: Any, pt: Any, name: str, eta: Any, size: Any, phi: Any, observed: Any, dims: Any) -> Any:
     return pm.Normal(name, mu=eta, sigma=phi * size, observed=observed, dims=dims)
 
@@ -92,12 +101,14 @@ GAUSSIAN = Family(
                 identity_row,
                 _identity_graph,
                 'pm.Normal("y", mu=eta, sigma=phi * size, observed=observed)\n',
+                _identity_information,
             ),
             "log": FamilyLink(
                 LOG,
                 log_row,
                 _log_graph,
                 'mu = pt.exp(eta)\npm.Normal("y", mu=mu, sigma=phi * size, observed=observed)\n',
+                _log_information,
             ),
         }
     ),

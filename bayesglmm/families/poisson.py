@@ -54,6 +54,15 @@ def sqrt_row(y: float, size: float, eta: float, phi: float) -> RowValues:
     )
 
 
+def _log_information(eta: Array, size: Array, phi: float) -> Array:
+    with np.errstate(over="ignore", under="ignore"):
+        return np.exp(np.asarray(eta))
+
+
+def _sqrt_information(eta: Array, size: Array, phi: float) -> Array:
+    return np.full(np.shape(eta), 4.0)
+
+
 def _log_graph(pm: Any, pt: Any, name: str, eta: Any, size: Any, phi: Any, observed: Any, dims: Any) -> Any:
     return pm.Poisson(name, mu=pt.exp(eta), observed=observed, dims=dims)
 
@@ -102,10 +111,18 @@ POISSON = Family(
     links=MappingProxyType(
         {
             "log": FamilyLink(
-                LOG, log_row, _log_graph, 'mu = pt.exp(eta)\npm.Poisson("y", mu=mu, observed=observed)\n'
+                LOG,
+                log_row,
+                _log_graph,
+                'mu = pt.exp(eta)\npm.Poisson("y", mu=mu, observed=observed)\n',
+                _log_information,
             ),
             "sqrt": FamilyLink(
-                SQRT, sqrt_row, _sqrt_graph, 'mu = pt.sqr(eta)\npm.Poisson("y", mu=mu, observed=observed)\n'
+                SQRT,
+                sqrt_row,
+                _sqrt_graph,
+                'mu = pt.sqr(eta)\npm.Poisson("y", mu=mu, observed=observed)\n',
+                _sqrt_information,
             ),
         }
     ),

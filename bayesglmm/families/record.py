@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["Array", "Encoded", "Family", "FamilyLink", "Graph", "Link", "Row", "RowValues", "Violation"]
+__all__ = ["Array", "Encoded", "Family", "FamilyLink", "Graph", "Information", "Link", "Row", "RowValues", "Violation"]
 
 type Array = np.ndarray[Any, np.dtype[np.float64]]
 type RowValues = tuple[float, float, float, float, float, float, float]
 type Row = Callable[[float, float, float, float], RowValues]
 type Graph = Callable[..., Any]
+type Information = Callable[[Array, Array, float], Array]
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,16 @@ class FamilyLink:
     code : str
         Python source of the same statements over the names ``pm``, ``pt``, ``eta``, ``size``, ``phi`` and
         ``observed``. The variable is called ``"y"``, and ``observed=observed`` is its last argument.
+    information : callable
+        ``information(eta, size, phi) -> ndarray (n,)``: expected information of each row along eta, the mean of
+        ``-d2`` over the family's distribution at eta; not weighted, never negative, 0 where it underflows.
     """
 
     link: Link
     row: Row
     graph: Graph
     code: str
+    information: Information
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 from numba import types
 from numba.extending import register_jitable
 
-from bayesglmm.compiled import compiled, source_stamp
+from bayesglmm.compiled import compiled, compiled_pointer, source_stamp
 from bayesglmm.families.record import Row
 
 __all__ = ["RowKernels", "compile_rows", "compiled_scalar"]
@@ -46,10 +46,13 @@ class RowKernels:
     derivatives : callable
         ``derivatives(y, size, weights, eta, phi, out)`` fills ``out[0:7, :]`` with weights * (l, d1, d2, d3,
         lp, d1p, d2p), the order of `FamilyLink.row`.
+    pointer : cfunc
+        ``derivatives`` as a C function: compiled code takes it as an argument, and is compiled once for all rows.
     """
 
     value_gradient: Any
     derivatives: Any
+    pointer: Any
 
 
 def _stamp(row: Row) -> int:
@@ -93,12 +96,23 @@ def _derivatives_loop(row: Row, stamp: int) -> Callable[..., Any]:
     return derivatives
 
 
-def _compile(loop: Callable[..., Any], signature: Any, row: Row) -> Any:
+def _pointer_loop(row: Row, stamp: int) -> Callable[..., Any]:
+    def pointer(y, size, weights, eta, phi, out):  # type: ignore[no-untyped-def]  # pragma: no cover (machine code)
+        _ = stamp
+        for i in range(y.shape[0]):
+            values = row(y[i], size[i], eta[i], phi)
+            for k in range(7):
+                out[k, i] = weights[i] * values[k]
+
+    return pointer
+
+
+def _compile(loop: Callable[..., Any], signature: Any, row: Row, compiler: Callable[..., Any] = compiled) -> Any:
     # numba numbers the cache files of one qualified name in the order of saving, and two processes that fill
     # an empty cache at the same time can give one number to two different rows. A name for each row, and one
     # declared signature, leave every index to one row: whoever writes it last writes the same code.
     loop.__qualname__ = f"{loop.__name__}_{row.__module__}_{row.__qualname__}"
-    return compiled(signature)(loop)
+    return compiler(signature)(loop)
 
 
 @cache
@@ -127,4 +141,5 @@ def compile_rows(row: Row) -> RowKernels:
     return RowKernels(
         value_gradient=_compile(_value_gradient_loop(row, stamp), _VALUE_GRADIENT, row),
         derivatives=_compile(_derivatives_loop(row, stamp), _DERIVATIVES, row),
+        pointer=_compile(_pointer_loop(row, stamp), _DERIVATIVES, row, compiled_pointer),
     )

@@ -49,7 +49,8 @@ class Laplace:
             "maximum likelihood by the Laplace approximation (observed information at the conditional modes)",
             design.family.laplace_caveat,
         )
-        return MaximumLikelihood(LaplaceLikelihood.of(design), words)
+        likelihood = LaplaceLikelihood.of(design)
+        return MaximumLikelihood(likelihood, words, likelihood.marginal)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,13 +13,15 @@ import numpy as np
 import pandas as pd
 
 from bayesglmm.design import Design
+from bayesglmm.engine.marginal import LaplaceMarginal
 from bayesglmm.engine.threads import blas_threads
 from bayesglmm.errors import FitError
 from bayesglmm.frequentist.boundary import boundary_notes
 from bayesglmm.frequentist.components import Estimate, variance_components
 from bayesglmm.frequentist.fit import Fit
-from bayesglmm.frequentist.maximise import Objective, climb, maximise
+from bayesglmm.frequentist.maximise import Objective, maximise
 from bayesglmm.frequentist.optimum import Optimum
+from bayesglmm.frequentist.start import find_start, natural_units
 from bayesglmm.frequentist.working import Working
 
 __all__ = ["Evaluate", "Likelihood", "MaximumLikelihood", "Words", "objective_of"]
@@ -87,10 +89,13 @@ class MaximumLikelihood:
         What is maximised.
     words : Words
         How the method presents itself.
+    marginal : LaplaceMarginal or None
+        The Laplace approximation of the same design, which finds the starting point; laid out when needed if None.
     """
 
     likelihood: Likelihood
     words: Words
+    marginal: LaplaceMarginal | None = None
 
     @property
     def design(self) -> Design:
@@ -99,14 +104,16 @@ class MaximumLikelihood:
 
     def with_response(self, y: np.ndarray) -> MaximumLikelihood:
         """Return the same for another response y (n,)."""
-        return MaximumLikelihood(self.likelihood.with_response(y), self.words)
+        marginal = None if self.marginal is None else self.marginal.with_response(y)
+        return MaximumLikelihood(self.likelihood.with_response(y), self.words, marginal)
 
     def fit(self, start: np.ndarray | None = None) -> Fit:
         """Maximise from ``start``, or from the fit without group effects."""
         working = self.likelihood.working
-        with blas_threads(working.design.n_effects):
-            objective = objective_of(self.likelihood)
-            optimum = maximise(objective, _start(objective, working) if start is None else start)
+        marginal = LaplaceMarginal.of(working.design) if self.marginal is None else self.marginal
+        with blas_threads(marginal.rows.pattern.n_tail):
+            first = find_start(marginal, working) if start is None else start
+            optimum = maximise(objective_of(self.likelihood, natural_units(marginal, working, first)), first)
             _refuse_without_maximum(working, optimum)
             return self._assemble(optimum)
 
@@ -137,26 +144,18 @@ class MaximumLikelihood:
         )
 
 
-def objective_of(likelihood: Likelihood) -> Objective:
-    """Return ``likelihood`` as the optimiser takes it."""
+def objective_of(likelihood: Likelihood, units: np.ndarray | None = None) -> Objective:
+    """Return ``likelihood`` as the optimiser takes it, with ``units`` (k, k) of x or those of `Working.units`."""
     working = likelihood.working
+    units = working.units() if units is None else units
     return Objective(
         evaluate=likelihood.evaluator(),
-        units=working.units(),
+        units=units,
         nonnegative=working.nonnegative(),
+        reach=np.diagonal(working.units()) / np.diagonal(units),
         columns=working.columns(),
         absorb=working.absorb,
     )
-
-
-def _start(objective: Objective, working: Working) -> np.ndarray:
-    """Return the fit without group effects, then the best of two spreads of them."""
-    held = np.zeros(working.size, dtype=bool)
-    held[working.theta] = True
-    plain = climb(objective, working.start(), held)
-    candidates = [working.with_spread(plain, fraction) for fraction in (0.5, 0.15, 1.5)]
-    values = [objective.evaluate(c)[0] for c in candidates]
-    return candidates[int(np.argmax(np.where(np.isfinite(values), values, -np.inf)))]
 
 
 def _refuse_without_maximum(working: Working, optimum: Optimum) -> None:

@@ -15,15 +15,20 @@ from scipy.optimize import minimize
 
 from bayesglmm.frequentist.optimum import Optimum, OptimumStatus
 
-__all__ = ["Objective", "climb", "maximise"]
+__all__ = ["Objective", "maximise"]
 
 type ValueGradient = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 _NEAR_ZERO = 1e-2
 _GAIN = 1e-7
 _DECREMENT = 1e-11
-_NEWTON_STEPS = 15
+_NEWTON_STEPS = 40
 _RESTARTS = 4
+#: Half the step of the differences, in units w: a few thousandths of a standard error, so that the error of the
+#: Hessian, of the order of its square, stays below the fifth digit.
+_STEP = 3e-3
+#: The Hessian is taken afresh once the point has moved by so many standard errors.
+_FAR = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +40,11 @@ class Objective:
     evaluate : callable
         x -> (value, gradient); -inf where it cannot be computed.
     units : ndarray, shape (k, k)
-        x = units w, with w of order one and nearly uncorrelated: the search is in w.
+        x = units w, with w about one standard error apart and nearly uncorrelated: the search is in w.
     nonnegative : ndarray of bool, shape (k,)
         Parameters that are kept >= 0; ``units`` is diagonal and positive there.
+    reach : ndarray, shape (k,)
+        The natural scale of each parameter in units of w: below a hundredth of it an entry of Lambda is near zero.
     columns : tuple of ndarray of int
         For each column of each Lambda, the positions of its entries in x, the diagonal one (nonnegative) first.
     absorb : callable
@@ -47,6 +54,7 @@ class Objective:
     evaluate: ValueGradient
     units: np.ndarray
     nonnegative: np.ndarray
+    reach: np.ndarray
     columns: tuple[np.ndarray, ...]
     absorb: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -83,26 +91,20 @@ def maximise(objective: Objective, start: np.ndarray) -> Optimum:
         w, steps = _quasi_newton(f, w, pinned)
         iterations += steps
         w, pinned = _pin(f, w, pinned)
-        w, H, decrement, steps = _newton(f, w, pinned)
-        iterations += steps
-        freed = _free(f, w, pinned)
+        polished = _polish(f, w, pinned)
+        w = polished.w
+        iterations += polished.steps
+        freed = _free(f, w, polished.value, pinned)
         if freed is None:
             break
         w, pinned = freed
-    value, gradient = f(w)
-    norm = float(np.abs(gradient[~pinned]).max(initial=0.0))
-    free = np.flatnonzero(~pinned)
+    H, free = polished.hessian, np.flatnonzero(~pinned)
+    norm = float(np.abs(polished.gradient[~pinned]).max(initial=0.0))
     inverse = np.linalg.inv(objective.units[np.ix_(free, free)])
     hessian = np.full_like(H, np.nan)
     hessian[np.ix_(free, free)] = inverse.T @ H[np.ix_(free, free)] @ inverse
-    status = _status(H, decrement, pinned)
-    return Optimum(start, objective.units @ w, value, norm, iterations, f.count[0], pinned, hessian, status)
-
-
-def climb(objective: Objective, start: np.ndarray, held: np.ndarray) -> np.ndarray:
-    """Return the point that quasi-Newton steps reach from ``start`` (k,), parameters ``held`` left where they are."""
-    w, _ = _quasi_newton(_Counted(objective), np.linalg.solve(objective.units, start), held)
-    return objective.units @ w
+    status = _status(H, polished.decrement, pinned)
+    return Optimum(start, objective.units @ w, polished.value, norm, iterations, f.count[0], pinned, hessian, status)
 
 
 def _quasi_newton(f: _Counted, w: np.ndarray, pinned: np.ndarray) -> tuple[np.ndarray, int]:
@@ -121,11 +123,12 @@ def _quasi_newton(f: _Counted, w: np.ndarray, pinned: np.ndarray) -> tuple[np.nd
 
 def _pin(f: _Counted, w: np.ndarray, pinned: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pin each column of Lambda whose diagonal entry is near zero, where zero is no worse."""
-    value = f.value(w)
     pinned = pinned.copy()
-    for column in f.objective.columns:
-        if pinned[column[0]] or w[column[0]] > _NEAR_ZERO:
-            continue
+    near = [c for c in f.objective.columns if not pinned[c[0]] and w[c[0]] <= _NEAR_ZERO * f.objective.reach[c[0]]]
+    if not near:
+        return w, pinned
+    value = f.value(w)
+    for column in near:
         zero = f.absorb(w, column)
         at_zero = f.value(zero)
         if at_zero >= value - _GAIN:
@@ -134,13 +137,12 @@ def _pin(f: _Counted, w: np.ndarray, pinned: np.ndarray) -> tuple[np.ndarray, np
     return w, pinned
 
 
-def _free(f: _Counted, w: np.ndarray, pinned: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+def _free(f: _Counted, w: np.ndarray, value: float, pinned: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     """Return a better point off the boundary, or None if every pinned parameter is best at zero."""
-    value = f.value(w)
     for k in np.flatnonzero(pinned):
         for distance in (0.3, 0.05):
             away = w.copy()
-            away[k] = distance
+            away[k] = distance * f.objective.reach[k]
             if f.value(away) > value + _GAIN:
                 freed = pinned.copy()
                 freed[k] = False
@@ -148,29 +150,44 @@ def _free(f: _Counted, w: np.ndarray, pinned: np.ndarray) -> tuple[np.ndarray, n
     return None
 
 
-def _newton(f: _Counted, w: np.ndarray, pinned: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, int]:
-    """Polish by Newton steps over free parameters; return w, Hessian (k, k), last decrement, steps."""
+@dataclass(frozen=True, eq=False)
+class _Polished:
+    """Where Newton's steps ended: w, value, gradient, Hessian (k, k), last decrement and number of steps."""
+
+    w: np.ndarray
+    value: float
+    gradient: np.ndarray
+    hessian: np.ndarray
+    decrement: float
+    steps: int
+
+
+def _polish(f: _Counted, w: np.ndarray, pinned: np.ndarray) -> _Polished:
+    """Finish by Newton steps over free parameters; the Hessian serves until the point has moved away from it."""
     free = np.flatnonzero(~pinned)
     H = np.full((len(w), len(w)), np.nan)
     value, gradient = f(w)
-    decrement = np.inf
+    decrement, moved_by, previous = np.inf, np.inf, np.inf
     for step in range(1, _NEWTON_STEPS + 1):
-        part = _differences(f, w, free)
-        H[np.ix_(free, free)] = part
-        if not np.isfinite(part).all():
-            return w, H, np.inf, step
-        eigenvalues, vectors = np.linalg.eigh(-part)
-        floor = 1e-10 * max(float(eigenvalues.max(initial=1.0)), 1.0)
+        if moved_by > _FAR or decrement > 0.1 * previous:
+            part = _differences(f, w, free)
+            H[np.ix_(free, free)] = part
+            if not np.isfinite(part).all():
+                return _Polished(w, value, gradient, H, np.inf, step)
+            eigenvalues, vectors = np.linalg.eigh(-part)
+            floor = 1e-10 * max(float(eigenvalues.max(initial=1.0)), 1.0)
+            curvature = np.maximum(np.abs(eigenvalues), floor)
+            moved_by, previous = 0.0, np.inf
         along = vectors.T @ gradient[free]
-        decrement = float((along**2 / np.maximum(np.abs(eigenvalues), floor)).sum())
+        previous, decrement = decrement, float((along**2 / curvature).sum())
         if decrement <= _DECREMENT:
-            return w, H, decrement, step
-        direction = vectors @ (along / np.maximum(np.abs(eigenvalues), floor))
-        moved = _line(f, w, value, free, direction)
+            return _Polished(w, value, gradient, H, decrement, step)
+        moved = _line(f, w, value, free, vectors @ (along / curvature))
         if moved is None:
-            return w, H, decrement, step
+            return _Polished(w, value, gradient, H, decrement, step)
         w, value, gradient = moved
-    return w, H, decrement, _NEWTON_STEPS
+        moved_by += np.sqrt(decrement)
+    return _Polished(w, value, gradient, H, decrement, _NEWTON_STEPS)
 
 
 def _line(
@@ -189,15 +206,13 @@ def _line(
 
 
 def _differences(f: _Counted, w: np.ndarray, free: np.ndarray) -> np.ndarray:
-    """Return the Hessian over free parameters from central differences of the gradient (error of order h^4)."""
-    h = 2e-3
+    """Return the Hessian over free parameters from central differences of the gradient (error of order h^2)."""
     H = np.empty((len(free), len(free)))
     for row, k in enumerate(free):
         e = np.zeros(len(w))
-        e[k] = h
-        values, gradients = zip(*(f(w + k * e) for k in (-2, -1, 1, 2)), strict=True)
-        before2, before, after, after2 = (gradient[free] for gradient in gradients)
-        H[row] = (8.0 * (after - before) - (after2 - before2)) / (12.0 * h) if np.isfinite(values).all() else np.nan
+        e[k] = _STEP
+        values, gradients = zip(*(f(w + sign * e) for sign in (1, -1)), strict=True)
+        H[row] = (gradients[0][free] - gradients[1][free]) / (2.0 * _STEP) if np.isfinite(values).all() else np.nan
     return 0.5 * (H + H.T)
 
 

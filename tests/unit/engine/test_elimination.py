@@ -18,6 +18,8 @@ FORMULAS = (
     "y ~ x + (1 + x | h) + (1 | g) + (0 + w | k)",
     "y ~ x + (1 | g / h)",
     "y ~ x + (1 + x || h) + (1 | g:h) + (1 + w | g)",
+    "y ~ x + (1 | district) + (1 + x | pupil) + (1 + w | class) + (1 + x | h) + (1 | k)",
+    "y ~ x + (1 + x || pupil) + (0 + w | district) + (1 | g)",
     "y ~ x",
 )
 
@@ -26,7 +28,9 @@ def frame() -> pd.DataFrame:
     rng = np.random.default_rng(11)
     n = 90
     data = pd.DataFrame({name: rng.integers(0, k, n).astype(str) for name, k in (("g", 13), ("h", 5), ("k", 6))})
-    return data.assign(y=rng.normal(size=n), x=rng.normal(size=n), w=rng.normal(size=n))
+    pupil = rng.integers(0, 30, n)
+    nested = {"pupil": pupil.astype(str), "class": (pupil // 3).astype(str), "district": (pupil // 9).astype(str)}
+    return data.assign(y=rng.normal(size=n), x=rng.normal(size=n), w=rng.normal(size=n), **nested)
 
 
 def built(formula: str, weights: np.ndarray | None = None) -> tuple[Elimination, np.ndarray, EffectColumns]:
@@ -64,14 +68,15 @@ def test_against_dense_algebra(formula: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::bayesglmm.errors.DataWarning")
-@pytest.mark.parametrize("formula", FORMULAS[:6])
-def test_head_blocks_are_those_of_the_inverse(formula: str) -> None:
+@pytest.mark.parametrize("formula", FORMULAS[:-1])
+def test_blocks_are_those_of_the_inverse(formula: str) -> None:
     found, H, _ = built(formula)
-    head = found.pattern.head
-    inverse = np.linalg.inv(H)[head, head]
-    for j, block in enumerate(found.head_inverse):
-        at = slice(j * found.pattern.q, (j + 1) * found.pattern.q)
-        np.testing.assert_allclose(block, inverse[at, at], rtol=0, atol=1e-12)
+    inverse, at = np.linalg.inv(H), 0
+    for t, (J, q) in enumerate(found.pattern.shapes):
+        for block in found.blocks(t):
+            np.testing.assert_allclose(block, inverse[at : at + q, at : at + q], rtol=0, atol=1e-12)
+            at += q
+        assert len(found.blocks(t)) == J
 
 
 @pytest.mark.filterwarnings("ignore::bayesglmm.errors.DataWarning")
@@ -84,8 +89,19 @@ def test_not_positive_definite_is_none_in_head_and_tail() -> None:
     assert eliminate(pattern, effects.value, np.full(design.n_rows, -0.06)) is None
 
 
-def test_the_largest_term_is_the_head() -> None:
-    design = bg.GLMM("y ~ x + (1 | h) + (1 | g)", frame()).design
+@pytest.mark.parametrize(
+    ("formula", "chain", "n_tail"),
+    [
+        ("y ~ x + (1 | h) + (1 | g)", (1,), 5),
+        ("y ~ x + (1 | g) + (0 + x | g)", (0, 1), 0),
+        ("y ~ x + (1 | g / h)", (1, 0), 0),
+        ("y ~ x + (1 | district) + (1 | pupil) + (1 | class) + (1 | h)", (1, 2, 0), 5),
+        ("y ~ x + (1 + w | class) + (1 | k) + (1 | pupil)", (2, 0), 6),
+        ("y ~ x", (), 0),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::bayesglmm.errors.DataWarning")
+def test_terms_that_nest_form_the_chain(formula: str, chain: tuple[int, ...], n_tail: int) -> None:
+    design = bg.GLMM(formula, frame()).design
     pattern = Pattern.of(design, EffectColumns.of(design))
-    assert (pattern.head.start, pattern.head.stop) == (5, 18)
-    assert (pattern.n_levels, pattern.n_tail) == (13, 5)
+    assert (pattern.chain, pattern.n_tail) == (chain, n_tail)

@@ -1,0 +1,120 @@
+"""Where a search begins: the fit without group effects, a first size of them, and how far a standard error is there."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import brentq
+
+from bayesglmm.engine.factor import RelativeFactor
+from bayesglmm.engine.marginal import Evaluation, LaplaceMarginal
+from bayesglmm.engine.pirls import Rows
+from bayesglmm.frequentist.working import Working
+
+__all__ = ["find_start", "fit_without_effects", "natural_units"]
+
+_MAX_STEPS = 25
+_MAX_HALVINGS = 20
+
+
+def find_start(marginal: LaplaceMarginal, working: Working) -> np.ndarray:
+    """Return x (k,): the fit without group effects, with the better of two sizes of them."""
+    x = fit_without_effects(marginal.rows, working)
+    if working.theta.start == working.theta.stop:
+        return x
+    zero = np.zeros(marginal.rows.effects.size)
+    middle = working.with_spread(x, 0.5)
+    at = marginal.evaluate(*working.split(middle), zero)
+    # Larger or smaller, as the derivative along the size of all group effects says.
+    rising = np.isfinite(at.value) and float(at.gradient[working.theta] @ middle[working.theta]) > 0.0
+    other = working.with_spread(x, 1.5 if rising else 0.15)
+    value = marginal.evaluate(*working.split(other), zero).value
+    return other if value > at.value else middle
+
+
+def fit_without_effects(rows: Rows, working: Working) -> np.ndarray:
+    """Return x with theta = 0 at the maximum likelihood of the model without group effects, by Fisher scoring.
+
+    A start only: a few hundredths of a standard error are near enough, and where there is no maximum (separation) the
+    last of `_MAX_STEPS` steps is returned.
+    """
+    design = working.design
+    x = working.start()
+    beta, _, log_phi = working.split(x)
+    if working.n_beta:
+        phi = float(np.exp(log_phi))
+        eta = design.offset + design.X @ beta
+        table = rows.derivatives(eta, phi)
+        for _ in range(_MAX_STEPS):
+            W = np.maximum(design.weights * design.family_link.information(eta, design.size, phi), 0.0)
+            score = design.X.T @ table[1]
+            step = np.linalg.lstsq(design.X.T @ (W[:, None] * design.X), score, rcond=1e-14)[0]
+            decrement = float(score @ step)
+            if not np.isfinite(decrement) or decrement < 1e-3:
+                break
+            value = table[0].sum()
+            for halving in range(_MAX_HALVINGS):
+                moved = beta + step * 0.5**halving
+                eta = design.offset + design.X @ moved
+                table = rows.derivatives(eta, phi)
+                if table[0].sum() > value:
+                    break
+            else:
+                break
+            beta = moved
+        x[: working.n_beta] = beta
+    if working.size > working.theta.stop:
+        x[-1] = _log_dispersion(rows, design.offset + design.X @ beta, log_phi)
+    return x
+
+
+def _log_dispersion(rows: Rows, eta: np.ndarray, start: float) -> float:
+    """Return the log phi at which the score in it vanishes, or ``start`` if that is nowhere near."""
+
+    def score(log_phi: float) -> float:
+        return float(rows.derivatives(eta, float(np.exp(log_phi)))[4].sum())
+
+    for width in (1.0, 4.0, 16.0):
+        if score(start - width) > 0.0 > score(start + width):
+            return float(brentq(score, start - width, start + width, xtol=1e-4))
+    return start
+
+
+def natural_units(marginal: LaplaceMarginal, working: Working, x: np.ndarray) -> np.ndarray:
+    """Return the matrix of x = units w, w about one standard error apart and nearly uncorrelated near x, (k, k).
+
+    Coefficients: the inverse root of their information with the group effects profiled out (Henderson 1975). Entries of
+    Lambda: from the expected information of a variance, 2 sum_j r_j^2 with r_j the share of an effect's variance that
+    the data determine. Where either is not known `Working.units` stands in.
+    """
+    units = working.units()
+    evaluation = marginal.evaluate(*working.split(x), np.zeros(marginal.rows.effects.size))
+    if not np.isfinite(evaluation.value):
+        return units
+    p = working.n_beta
+    if p:
+        try:
+            root = np.linalg.cholesky(marginal.coefficient_information(evaluation.mode))
+        except np.linalg.LinAlgError:
+            return units
+        units[:p, :p] = np.linalg.inv(root).T
+    widths = _spread_units(working, evaluation, evaluation.factor)
+    at = np.arange(working.theta.start, working.theta.stop)
+    known = np.isfinite(widths) & (widths > 0.0)
+    units[at[known], at[known]] = np.minimum(widths[known], units[at[known], at[known]])
+    if working.size > working.theta.stop:
+        units[-1, -1] = 1.0 / np.sqrt(2.0 * working.design.n_rows)
+    return units
+
+
+def _spread_units(working: Working, evaluation: Evaluation, factor: RelativeFactor) -> np.ndarray:
+    elimination = evaluation.mode.elimination
+    assert elimination is not None
+    parts = []
+    for t, (group, block) in enumerate(zip(working.design.groups, factor.blocks, strict=True)):
+        determined = 1.0 - np.einsum("jkk->jk", elimination.blocks(t))
+        shared = np.maximum(determined.T @ determined, 0.0)
+        rows, columns = group.structure.theta.positions(group.n_effects)
+        scale = np.abs(np.diagonal(block))
+        with np.errstate(all="ignore"):
+            parts.append(scale[rows] / np.sqrt(np.where(rows == columns, 2.0, 1.0) * shared[rows, columns]))
+    return np.concatenate(parts) if parts else np.zeros(0)
