@@ -56,16 +56,17 @@ _KERNEL_FOLDERS = ("families", "covariance", "density", "priors")
 
 
 @functools.cache
-def source_stamp(*folders: str) -> int:
+def source_stamp(*places: str) -> int:
     """Return a checksum (CRC-32) of every source file whose functions end up in a compiled kernel.
 
     Parameters
     ----------
-    *folders : str
-        Where they are; those of the joint density if left out.
+    *places : str
+        Folders and files that they come from; the folders of the joint density if left out.
     """
     root = Path(__file__).parent
     stamp = zlib.crc32((root / "compiled.py").read_bytes())
-    for path in sorted(p for folder in folders or _KERNEL_FOLDERS for p in (root / folder).rglob("*.py")):
+    given = [root / place for place in places or _KERNEL_FOLDERS]
+    for path in sorted(p for place in given for p in ([place] if place.is_file() else place.rglob("*.py"))):
         stamp = zlib.crc32(path.read_bytes(), stamp)
     return stamp

@@ -137,6 +137,11 @@ class Design:
         """Number of group effects, summed over all group terms."""
         return sum(g.size for g in self.groups)
 
+    @property
+    def is_large(self) -> bool:
+        """Whether rows and levels of every group term are so many that likelihoods are close to parabolas."""
+        return self.n_rows >= 5000 and all(g.n_levels >= 500 for g in self.groups)
+
     @functools.cached_property
     def log_constants(self) -> np.ndarray:
         """Part of each row's log-likelihood that depends on the data alone (not weighted), shape (n,)."""

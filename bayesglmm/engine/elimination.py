@@ -208,4 +208,6 @@ def _entries(stamp: int) -> tuple[Any, ...]:
     return _factor, _determinant, _down, _up, _selected, _per_row
 
 
-_factor_rows, _log_determinant, _forward, _backward, _invert, _row_solutions = _entries(source_stamp("engine"))
+_factor_rows, _log_determinant, _forward, _backward, _invert, _row_solutions = _entries(
+    source_stamp("engine/nodes.py", "engine/lapack.py", "engine/types.py")
+)

@@ -13,14 +13,14 @@ The same formulas without priors serve every classical method; see Kristensen et
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bayesglmm.design import Design
 from bayesglmm.engine.effects import EffectColumns
-from bayesglmm.engine.elimination import Elimination
+from bayesglmm.engine.elimination import Elimination, eliminate
 from bayesglmm.engine.factor import FactorLayout, RelativeFactor
 from bayesglmm.engine.pattern import Pattern
 from bayesglmm.engine.pirls import Mode, Rows, find_mode
@@ -65,20 +65,24 @@ class LaplaceMarginal:
         theta.
     constant : float
         Part of the log-likelihood that depends on data alone.
+    expected : bool
+        Whether det H is of the expected information E(W) at the mode (as in lme4) and not of the observed one (as in
+        TMB); the same for canonical links.
     """
 
     design: Design
     rows: Rows
     layout: FactorLayout
     constant: float
+    expected: bool = False
 
     @classmethod
-    def of(cls, design: Design) -> LaplaceMarginal:
+    def of(cls, design: Design, expected: bool = False) -> LaplaceMarginal:
         """Prepare ``design``."""
         kernels = compile_rows(design.family_link.row)
         effects = EffectColumns.of(design, centered=True)
         rows = Rows(design.y, design.size, design.weights, effects, Pattern.of(design, effects), kernels)
-        return cls(design, rows, FactorLayout.of(design), float(design.weights @ design.log_constants))
+        return cls(design, rows, FactorLayout.of(design), float(design.weights @ design.log_constants), expected)
 
     def with_response(self, y: np.ndarray) -> LaplaceMarginal:
         """Return the same for another response y (n,)."""
@@ -86,17 +90,38 @@ class LaplaceMarginal:
         constant = float(design.weights @ design.log_constants)
         return replace(self, design=design, rows=replace(self.rows, y=design.y), constant=constant)
 
-    def evaluate(self, beta: np.ndarray, theta: np.ndarray, log_phi: float, start: np.ndarray) -> Evaluation:
-        """Return log-likelihood and gradient, the mode searched from ``start`` (Q,)."""
+    def evaluate(
+        self,
+        beta: np.ndarray,
+        theta: np.ndarray,
+        log_phi: float,
+        start: np.ndarray,
+        nearby: Elimination | None = None,
+    ) -> Evaluation:
+        """Return log-likelihood and gradient, the mode searched from ``start`` (Q,) and with H ``nearby``."""
         factor = self.layout.at(theta)
         phi = float(np.exp(log_phi))
         fixed = self.design.offset + self.design.X @ beta
-        mode = find_mode(self.rows, fixed, factor, phi, start)
+        mode = find_mode(self.rows, fixed, factor, phi, start, nearby)
         size = len(beta) + self.layout.size + int(self.design.dispersion is not None)
         if not mode.converged or mode.elimination is None:
             return Evaluation(-np.inf, np.full(size, np.nan), mode, factor)
-        value = mode.value - 0.5 * mode.elimination.log_determinant + self.constant
-        return Evaluation(value, self._gradient(mode, mode.elimination, factor), mode, factor)
+        curvature = self._expected(mode, phi) if self.expected else _Curvature(mode.elimination, *mode.rows[[2, 3, 6]])
+        value = mode.value - 0.5 * curvature.elimination.log_determinant + self.constant
+        return Evaluation(value, self._gradient(mode, mode.elimination, curvature, factor), mode, factor)
+
+    def _expected(self, mode: Mode, phi: float) -> _Curvature:
+        design = self.design
+
+        def negative(shift: float, log_shift: float = 0.0) -> np.ndarray:
+            scaled = phi * float(np.exp(log_shift))
+            information = design.family_link.information(mode.eta + shift, design.size, scaled)
+            return np.asarray(-design.weights * information)
+
+        d2 = negative(0.0)
+        found = eliminate(self.rows.pattern, mode.A.value, -d2)
+        assert found is not None  # weights are not negative
+        return _Curvature(found, d2, _slope(negative), _slope(lambda h: negative(0.0, h)))
 
     def coefficient_information(self, mode: Mode) -> np.ndarray:
         """Return X' W X - X' W A H^-1 A' W X at a mode, shape (p, p): that of beta, the group effects profiled out."""
@@ -109,24 +134,28 @@ class LaplaceMarginal:
             information = information - AWX.T @ mode.elimination.solve(AWX)
         return information
 
-    def _gradient(self, mode: Mode, elimination: Elimination, factor: RelativeFactor) -> np.ndarray:
-        _, d1, d2, d3, lp, d1p, d2p = mode.rows
+    def _gradient(
+        self, mode: Mode, elimination: Elimination, curvature: _Curvature, factor: RelativeFactor
+    ) -> np.ndarray:
+        _, d1, d2, _, lp, d1p, _ = mode.rows
         A = mode.A
-        solutions = elimination.row_solutions()  # H^-1 a_i where row i touches
+        solutions = curvature.elimination.row_solutions()  # H^-1 a_i where row i touches
         s = np.einsum("mn,mn->n", A.value, solutions)
-        c = 0.5 * s * d3
+        c = 0.5 * s * curvature.d3
         v = elimination.solve(A.transposed_times(c))
         Av = A.times(v)
         r = d1 + c + d2 * Av
-        parts = [self.design.X.T @ r, factor.pull_back(tuple(self._block_gradients(mode, r, v, solutions)))]
+        blocks = self._block_gradients(mode, r, v, curvature.d2 * self.rows.effects.value, solutions)
+        parts = [self.design.X.T @ r, factor.pull_back(tuple(blocks))]
         if self.design.dispersion is not None:
-            parts.append(np.array([lp.sum() + 0.5 * (s @ d2p) + d1p @ Av]))
+            parts.append(np.array([lp.sum() + 0.5 * (s @ curvature.d2p) + d1p @ Av]))
         return np.concatenate(parts)
 
-    def _block_gradients(self, mode: Mode, r: np.ndarray, v: np.ndarray, solutions: np.ndarray) -> Iterator[np.ndarray]:
+    def _block_gradients(
+        self, mode: Mode, r: np.ndarray, v: np.ndarray, curved: np.ndarray, solutions: np.ndarray
+    ) -> Iterator[np.ndarray]:
         """Yield the gradient in each term's block of Lambda, (q, q)."""
-        effects = self.rows.effects
-        d1, d2 = mode.rows[1], mode.rows[2]
+        effects, d1 = self.rows.effects, mode.rows[1]
         Zr, Zd = effects.transposed_times(r), effects.transposed_times(d1)
         for group, rows, part in zip(
             self.design.groups, self.layout.row_slices, self.layout.effect_slices, strict=True
@@ -134,4 +163,20 @@ class LaplaceMarginal:
             shape = (group.n_levels, group.n_effects)
             G = Zr[part].reshape(shape).T @ mode.z[part].reshape(shape)
             G += Zd[part].reshape(shape).T @ v[part].reshape(shape)
-            yield G + (effects.value[rows] * d2) @ solutions[rows].T
+            yield G + curved[rows] @ solutions[rows].T
+
+
+@dataclass(frozen=True, eq=False)
+class _Curvature:
+    """The curvature in det H: H factored, minus its weights, and their derivatives in eta and log phi, (n,) each."""
+
+    elimination: Elimination
+    d2: np.ndarray
+    d3: np.ndarray
+    d2p: np.ndarray
+
+
+def _slope(f: Callable[[float], np.ndarray]) -> np.ndarray:
+    """Return the derivative at 0 from differences of order h^4, h such that they and rounding are both near 1e-12."""
+    h = 1e-3
+    return (8.0 * (f(h) - f(-h)) - (f(2.0 * h) - f(-2.0 * h))) / (12.0 * h)

@@ -25,8 +25,8 @@ from bayesglmm.families.rows import RowKernels
 __all__ = ["Mode", "Rows", "find_mode"]
 
 _TOLERANCE = 1e-12
-#: After a step of Newton's own the next error is the square of this one; with an older factorisation it is not.
-_REUSED_TOLERANCE = 1e-18
+#: After a step with an older factorisation the error is not squared, but falls at the rate seen so far.
+_REUSED_TOLERANCE = 1e-16
 _CLOSE = 1e-10
 _MAX_FACTORISATIONS = 200
 _MAX_HALVINGS = 40
@@ -96,7 +96,14 @@ class Mode:
     converged: bool
 
 
-def find_mode(rows: Rows, fixed: np.ndarray, factor: RelativeFactor, phi: float, start: np.ndarray) -> Mode:
+def find_mode(
+    rows: Rows,
+    fixed: np.ndarray,
+    factor: RelativeFactor,
+    phi: float,
+    start: np.ndarray,
+    nearby: Elimination | None = None,
+) -> Mode:
     """Maximise h from ``start``.
 
     Parameters
@@ -111,18 +118,24 @@ def find_mode(rows: Rows, fixed: np.ndarray, factor: RelativeFactor, phi: float,
         Dispersion parameter.
     start : ndarray, shape (Q,)
         First z (a warm start: the mode at nearby parameters).
+    nearby : Elimination, optional
+        H at nearby parameters: the first steps are taken with it as long as they converge fast.
     """
     p = rows.pattern
     A = rows.effects.with_values(factor.rows(rows.effects.value))
     z, eta, table = np.array(start), np.empty(len(fixed)), np.empty((7, len(fixed)))
-    L, Y, S = np.empty(p.n_blocks), np.empty(p.couplings[-1]), np.empty((p.n_tail, p.n_tail))
+    if nearby is None:
+        work = (np.empty(p.n_blocks), np.empty(p.couplings[-1]), np.empty((p.n_tail, p.n_tail)))
+    else:
+        work = (nearby.L.copy(), nearby.Y.copy(), nearby.tail.copy())
     data = (rows.y, rows.size, rows.weights, np.ascontiguousarray(fixed))
     where = (A.index, A.value, p.rows, p.tree)
-    value, iterations, definite, converged = _search(rows.kernels.pointer, *data, phi, *where, z, eta, table, L, Y, S)
+    pointer, warm = rows.kernels.pointer, nearby is not None
+    value, iterations, definite, converged = _search(pointer, *data, phi, *where, warm, z, eta, table, *work)
     if not definite:
         # Not finite, or a stationary point that is no maximum: the Laplace approximation does not exist here.
         return Mode(z, eta, table, -np.inf, A, None, iterations, False)
-    return Mode(z, eta, table, value, A, Elimination(p, A.value, L, Y, S), iterations, converged)
+    return Mode(z, eta, table, value, A, Elimination(p, A.value, *work), iterations, converged)
 
 
 @jitable
@@ -175,7 +188,7 @@ def _newton_step(index, a, d1, z, tree, L, Y, S, gradient, step):  # type: ignor
 def _ascend(  # type: ignore[no-untyped-def]  # compiled
     derivatives, data, phi, index, a, z, step, moved, eta, table, value, close
 ):
-    """Take the longest of the steps 1, 1/2, 1/4, ... that raises h (the whole one if ``close``); return h and length."""
+    """Take the longest of the steps 1, 1/2, ... that raises h (the whole one if ``close``); return h and length."""
     length = 1.0
     for _ in range(_MAX_HALVINGS):
         for k in range(z.shape[0]):
@@ -190,7 +203,7 @@ def _ascend(  # type: ignore[no-untyped-def]  # compiled
 
 @jitable
 def _climb(  # type: ignore[no-untyped-def]  # compiled
-    derivatives, data, phi, index, a, rows, tree, z, eta, table, L, Y, S
+    derivatives, data, phi, index, a, rows, tree, warm, z, eta, table, L, Y, S
 ):
     """Move z to the mode; return h, factorisations and whether the mode was reached."""
     Q, n = z.shape[0], eta.shape[0]
@@ -203,9 +216,10 @@ def _climb(  # type: ignore[no-untyped-def]  # compiled
         # Where l is not concave the observed weight is negative; a step needs positive ones, the mode does not care.
         for i in range(n):
             weights[i] = max(-table[2, i], 0.0)
-        if not factor_rows(weights, a, rows, tree, L, Y, S):  # weights so large that 1 is lost beside them
+        # Not definite: weights so large that 1 is lost beside them.
+        if not (warm and iteration == 1) and not factor_rows(weights, a, rows, tree, L, Y, S):
             return value, iteration, False
-        before, reused = np.inf, False
+        before, reused = np.inf, warm and iteration == 1
         while True:
             decrement = _newton_step(index, a, table[1], z, tree, L, Y, S, gradient, step)
             # So close that rounding hides the gain in h: the full step is safe, and halving would refuse it.
@@ -215,7 +229,9 @@ def _climb(  # type: ignore[no-untyped-def]  # compiled
             value, length = _ascend(derivatives, data, phi, index, a, z, step, moved, eta, table, value, close)
             if not np.isfinite(value):
                 return value, iteration, False
-            if decrement <= (_REUSED_TOLERANCE if reused else _TOLERANCE):
+            if not reused and decrement <= _TOLERANCE:
+                return value, iteration, True
+            if reused and decrement * min(1.0, decrement / before) <= _REUSED_TOLERANCE and before < np.inf:
                 return value, iteration, True
             if length == 0.0:
                 if reused:
@@ -233,14 +249,18 @@ def _entry(stamp: int) -> Any:
     data = (IN, IN, IN, IN)
 
     @compiled(
-        result(DERIVATIVES, *data, types.float64, WHOLE, TABLE, ROWS, TREE, OUT, OUT, TABLE, OUT, OUT, TABLE),
+        result(
+            DERIVATIVES, *data, types.float64, WHOLE, TABLE, ROWS, TREE, types.boolean, OUT, OUT, TABLE, OUT, OUT, TABLE
+        ),
     )
     def _search(  # type: ignore[no-untyped-def]
-        derivatives, y, size, observation_weights, fixed, phi, index, a, rows, tree, z, eta, table, L, Y, S
+        derivatives, y, size, observation_weights, fixed, phi, index, a, rows, tree, warm, z, eta, table, L, Y, S
     ):
         _ = stamp
         data = (y, size, observation_weights, fixed)
-        value, iterations, converged = _climb(derivatives, data, phi, index, a, rows, tree, z, eta, table, L, Y, S)
+        value, iterations, converged = _climb(
+            derivatives, data, phi, index, a, rows, tree, warm, z, eta, table, L, Y, S
+        )
         if not np.isfinite(value):
             return value, iterations, False, False
         weights = np.empty(eta.shape[0])
@@ -251,4 +271,4 @@ def _entry(stamp: int) -> Any:
     return _search
 
 
-_search = _entry(source_stamp("engine"))
+_search = _entry(source_stamp("engine/elimination.py", "engine/nodes.py", "engine/lapack.py", "engine/types.py"))

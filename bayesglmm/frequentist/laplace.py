@@ -10,15 +10,16 @@ import pandas as pd
 
 from bayesglmm.design import Design
 from bayesglmm.engine.marginal import LaplaceMarginal
-from bayesglmm.errors import FitError
+from bayesglmm.engine.pirls import Mode
+from bayesglmm.errors import SpecificationError
 from bayesglmm.frequentist.likelihood import Evaluate, MaximumLikelihood, Words
 from bayesglmm.frequentist.modes import mode_table, prediction_variances
+from bayesglmm.frequentist.width import require_narrow_tail
 from bayesglmm.frequentist.working import Working
 
-__all__ = ["MAX_TAIL", "Laplace", "LaplaceLikelihood"]
+__all__ = ["Laplace", "LaplaceLikelihood"]
 
-#: All group terms but the largest share a dense matrix: beyond this side a fit would take minutes and gigabytes.
-MAX_TAIL = 5000
+_CURVATURES = {"observed": "observed information", "expected": "expected (Fisher) information"}
 
 
 @dataclass(frozen=True)
@@ -27,29 +28,33 @@ class Laplace:
 
     For Gaussian responses with the identity link the integral, and so the fit, is exact.
 
-    Notes
-    -----
-    The curvature at the mode is that of the log density itself (as in TMB), not its expectation (as in lme4): on
-    non-canonical links the two differ slightly.
+    Attributes
+    ----------
+    information : {"observed", "expected"}
+        Curvature at the mode: that of the log density itself (as in TMB: Laplace's method proper) or its expectation
+        (Fisher information, as in lme4). On canonical links they are the same.
     """
 
+    information: str = "observed"
     method: ClassVar[str] = "laplace"
 
-    def prepare(self, design: Design) -> MaximumLikelihood:
-        """Lay the method out; FitError for more than `MAX_TAIL` group effects beside the largest term."""
-        tail = design.n_effects - max((g.size for g in design.groups), default=0)
-        if tail > MAX_TAIL:
-            raise FitError(
-                f"beside the largest group term there are {tail} group effects, more than the {MAX_TAIL} that this "
-                "version keeps in a dense matrix; sample the posterior instead (model.sample()), or leave out a term."
+    def __post_init__(self) -> None:
+        if self.information not in _CURVATURES:
+            raise SpecificationError(
+                f"information={self.information!r} is not a curvature of method 'laplace'; allowed: "
+                f"{', '.join(map(repr, _CURVATURES))}."
             )
+
+    def prepare(self, design: Design) -> MaximumLikelihood:
+        """Lay the method out; FitError for too many crossed effects (`width.MAX_TAIL`)."""
+        require_narrow_tail(design)
         words = Words(
             self.method,
-            "Laplace",
-            "maximum likelihood by the Laplace approximation (observed information at the conditional modes)",
+            "Laplace" if self.information == "observed" else "Laplace, Fisher",
+            f"maximum likelihood by the Laplace approximation ({_CURVATURES[self.information]} at the modes)",
             design.family.laplace_caveat,
         )
-        likelihood = LaplaceLikelihood.of(design)
+        likelihood = LaplaceLikelihood.of(design, self.information == "expected")
         return MaximumLikelihood(likelihood, words, likelihood.marginal)
 
 
@@ -69,9 +74,9 @@ class LaplaceLikelihood:
     working: Working
 
     @classmethod
-    def of(cls, design: Design) -> LaplaceLikelihood:
-        """Lay out ``design``."""
-        return cls(LaplaceMarginal.of(design), Working.of(design))
+    def of(cls, design: Design, expected: bool = False) -> LaplaceLikelihood:
+        """Lay out ``design``; ``expected`` as in `LaplaceMarginal`."""
+        return cls(LaplaceMarginal.of(design, expected), Working.of(design))
 
     def with_response(self, y: np.ndarray) -> LaplaceLikelihood:
         """Return the same for another response y (n,)."""
@@ -80,12 +85,14 @@ class LaplaceLikelihood:
 
     def evaluator(self) -> Evaluate:
         """Return x -> (value, gradient), each search for the modes starting where the last good one ended."""
-        last = [np.zeros(self.marginal.rows.effects.size)]
+        last: list[Mode] = []
 
         def evaluate(x: np.ndarray) -> tuple[float, np.ndarray]:
-            evaluation = self.marginal.evaluate(*self.working.split(x), last[0])
+            start = last[0].z if last else np.zeros(self.marginal.rows.effects.size)
+            nearby = last[0].elimination if last else None
+            evaluation = self.marginal.evaluate(*self.working.split(x), start, nearby)
             if np.isfinite(evaluation.value):
-                last[0] = evaluation.mode.z
+                last[:] = [evaluation.mode]
             return evaluation.value, evaluation.gradient
 
         return evaluate

@@ -155,6 +155,7 @@ def objective_of(likelihood: Likelihood, units: np.ndarray | None = None) -> Obj
         reach=np.diagonal(working.units()) / np.diagonal(units),
         columns=working.columns(),
         absorb=working.absorb,
+        central=not working.design.is_large,
     )
 
 

@@ -21,14 +21,18 @@ type ValueGradient = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 _NEAR_ZERO = 1e-2
 _GAIN = 1e-7
-_DECREMENT = 1e-11
+#: A decrement is the square of a distance in standard errors. The first is near enough; the second is as near as
+#: rounding lets small problems come, where a step costs nothing.
+_DECREMENT, _EXACT = 1e-11, 1e-16
 _NEWTON_STEPS = 40
 _RESTARTS = 4
 #: Half the step of the differences, in units w: a few thousandths of a standard error, so that the error of the
 #: Hessian, of the order of its square, stays below the fifth digit.
 _STEP = 3e-3
-#: The Hessian is taken afresh once the point has moved by so many standard errors.
-_FAR = 1e-3
+#: The Hessian is taken afresh once the point has moved by so many standard errors; where the log-likelihood is close to
+#: a parabola it changes less on the way, and the quasi-Newton search may leave more to Newton's steps.
+_FAR, _FAR_LARGE = 1e-4, 3e-3
+_SLOPE, _SLOPE_LARGE = 1e-5, 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +53,9 @@ class Objective:
         For each column of each Lambda, the positions of its entries in x, the diagonal one (nonnegative) first.
     absorb : callable
         (x, column) -> x with that column zero and its part of Lambda Lambda' moved into the columns after it.
+    central : bool
+        Whether differences of the gradient are taken on both sides. One side does where there are so many levels that
+        the log-likelihood is close to a parabola.
     """
 
     evaluate: ValueGradient
@@ -57,24 +64,31 @@ class Objective:
     reach: np.ndarray
     columns: tuple[np.ndarray, ...]
     absorb: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    central: bool = True
 
 
 @dataclass(frozen=True, eq=False)
 class _Counted:
-    """An objective in the coordinates w that counts its evaluations."""
+    """An objective in the coordinates w that counts its evaluations and remembers the last two."""
 
     objective: Objective
     count: list[int] = field(default_factory=lambda: [0])
+    last: list[tuple[bytes, float, np.ndarray]] = field(default_factory=list)
 
     def value(self, w: np.ndarray) -> float:
         return self(w)[0]
 
     def __call__(self, w: np.ndarray) -> tuple[float, np.ndarray]:
+        key = w.tobytes()
+        for known, value, gradient in self.last:
+            if known == key:
+                return value, gradient
         self.count[0] += 1
         value, gradient = self.objective.evaluate(self.objective.units @ w)
         if not (np.isfinite(value) and np.isfinite(gradient).all()):
             return -np.inf, np.zeros_like(w)
-        return value, self.objective.units.T @ gradient
+        self.last[:] = [*self.last[-1:], (key, value, self.objective.units.T @ gradient)]
+        return self.last[-1][1:]
 
     def absorb(self, w: np.ndarray, column: np.ndarray) -> np.ndarray:
         units = self.objective.units
@@ -114,9 +128,12 @@ def _quasi_newton(f: _Counted, w: np.ndarray, pinned: np.ndarray) -> tuple[np.nd
             return 1e100, np.zeros_like(v)  # a wall: the line search turns back
         return -value, np.where(pinned, 0.0, -gradient)
 
+    if not len(w):
+        return w, 0
     lower = np.where(f.objective.nonnegative, 0.0, -np.inf)
     bounds = [(at, at) if fixed else (low, None) for at, fixed, low in zip(w, pinned, lower, strict=True)]
-    options = {"maxiter": 500, "maxfun": 5000, "ftol": 1e-13, "gtol": 1e-5, "maxcor": 20}
+    slope = _SLOPE if f.objective.central else _SLOPE_LARGE
+    options = {"maxiter": 500, "maxfun": 5000, "ftol": 1e-13, "gtol": slope, "maxcor": 20}
     found = minimize(negative, w, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     return np.asarray(found.x), int(found.nit)
 
@@ -168,9 +185,10 @@ def _polish(f: _Counted, w: np.ndarray, pinned: np.ndarray) -> _Polished:
     H = np.full((len(w), len(w)), np.nan)
     value, gradient = f(w)
     decrement, moved_by, previous = np.inf, np.inf, np.inf
+    far, exact = (_FAR, _EXACT) if f.objective.central else (_FAR_LARGE, _DECREMENT)
     for step in range(1, _NEWTON_STEPS + 1):
-        if moved_by > _FAR or decrement > 0.1 * previous:
-            part = _differences(f, w, free)
+        if moved_by > far or decrement > 0.1 * previous:
+            part = _differences(f, w, gradient, free)
             H[np.ix_(free, free)] = part
             if not np.isfinite(part).all():
                 return _Polished(w, value, gradient, H, np.inf, step)
@@ -180,7 +198,7 @@ def _polish(f: _Counted, w: np.ndarray, pinned: np.ndarray) -> _Polished:
             moved_by, previous = 0.0, np.inf
         along = vectors.T @ gradient[free]
         previous, decrement = decrement, float((along**2 / curvature).sum())
-        if decrement <= _DECREMENT:
+        if decrement <= exact or (decrement <= _DECREMENT and decrement > 0.1 * previous):
             return _Polished(w, value, gradient, H, decrement, step)
         moved = _line(f, w, value, free, vectors @ (along / curvature))
         if moved is None:
@@ -205,14 +223,16 @@ def _line(
     return None
 
 
-def _differences(f: _Counted, w: np.ndarray, free: np.ndarray) -> np.ndarray:
-    """Return the Hessian over free parameters from central differences of the gradient (error of order h^2)."""
+def _differences(f: _Counted, w: np.ndarray, gradient: np.ndarray, free: np.ndarray) -> np.ndarray:
+    """Return the Hessian over free parameters from differences of the gradient."""
     H = np.empty((len(free), len(free)))
     for row, k in enumerate(free):
         e = np.zeros(len(w))
         e[k] = _STEP
-        values, gradients = zip(*(f(w + sign * e) for sign in (1, -1)), strict=True)
-        H[row] = (gradients[0][free] - gradients[1][free]) / (2.0 * _STEP) if np.isfinite(values).all() else np.nan
+        above, there = f(w + e)
+        below, here = f(w - e) if f.objective.central else (0.0, gradient)
+        width = 2.0 * _STEP if f.objective.central else _STEP
+        H[row] = (there[free] - here[free]) / width if np.isfinite([above, below]).all() else np.nan
     return 0.5 * (H + H.T)
 
 

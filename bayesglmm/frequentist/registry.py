@@ -19,6 +19,8 @@ _HOUSE = "bayesglmm.frequentist"
 METHODS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "laplace": (f"{_HOUSE}.laplace", "Laplace"),
+        "ml": (f"{_HOUSE}.linear", "ML"),
+        "reml": (f"{_HOUSE}.linear", "REML"),
     }
 )
 

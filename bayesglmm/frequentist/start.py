@@ -12,23 +12,42 @@ from bayesglmm.frequentist.working import Working
 
 __all__ = ["find_start", "fit_without_effects", "natural_units"]
 
+_EM_STEPS = 2
 _MAX_STEPS = 25
 _MAX_HALVINGS = 20
 
 
 def find_start(marginal: LaplaceMarginal, working: Working) -> np.ndarray:
-    """Return x (k,): the fit without group effects, with the better of two sizes of them."""
+    """Return x (k,): the fit without group effects, then two steps of EM and scoring from a middling size of them."""
     x = fit_without_effects(marginal.rows, working)
     if working.theta.start == working.theta.stop:
         return x
-    zero = np.zeros(marginal.rows.effects.size)
-    middle = working.with_spread(x, 0.5)
-    at = marginal.evaluate(*working.split(middle), zero)
-    # Larger or smaller, as the derivative along the size of all group effects says.
-    rising = np.isfinite(at.value) and float(at.gradient[working.theta] @ middle[working.theta]) > 0.0
-    other = working.with_spread(x, 1.5 if rising else 0.15)
-    value = marginal.evaluate(*working.split(other), zero).value
-    return other if value > at.value else middle
+    best, reached, z = working.with_spread(x, 0.5), -np.inf, np.zeros(marginal.rows.effects.size)
+    x = best
+    for _ in range(_EM_STEPS + 1):
+        at = marginal.evaluate(*working.split(x), z)
+        if not at.value > reached:
+            break
+        best, reached, z = x, at.value, at.mode.z
+        x = _improve(marginal, working, x, at)
+    return best
+
+
+def _improve(marginal: LaplaceMarginal, working: Working, x: np.ndarray, at: Evaluation) -> np.ndarray:
+    """Return x after a step of scoring in beta and one of EM in the sizes of group effects (Laird & Ware 1982)."""
+    elimination, p = at.mode.elimination, working.n_beta
+    assert elimination is not None
+    x = x.copy()
+    if p:
+        information = marginal.coefficient_information(at.mode)
+        x[:p] += np.linalg.lstsq(information, at.gradient[:p], rcond=1e-12)[0]
+    for t, (group, part) in enumerate(zip(working.design.groups, working.layout.effect_slices, strict=True)):
+        z = at.mode.z[part].reshape(group.n_levels, group.n_effects)
+        second = (z**2).mean(axis=0) + np.einsum("jkk->jk", elimination.blocks(t)).mean(axis=0)
+        rows, _ = group.structure.theta.positions(group.n_effects)
+        where = working.layout.slices[t]
+        x[p + where.start : p + where.stop] *= np.clip(np.sqrt(second[rows]), 0.2, 5.0)
+    return x
 
 
 def fit_without_effects(rows: Rows, working: Working) -> np.ndarray:

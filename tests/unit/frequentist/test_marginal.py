@@ -37,11 +37,12 @@ def data() -> pd.DataFrame:
     return frame
 
 
+@pytest.mark.parametrize("expected", [False, True])
 @pytest.mark.parametrize(("family", "link", "formula"), CASES)
 @pytest.mark.filterwarnings("ignore::bayesglmm.errors.DataWarning")
-def test_gradient_is_exact(family: str, link: str, formula: str) -> None:
+def test_gradient_is_exact(family: str, link: str, formula: str, expected: bool) -> None:
     design = bg.GLMM(formula, data(), family=family, link=link).design
-    marginal, working = LaplaceMarginal.of(design), Working.of(design)
+    marginal, working = LaplaceMarginal.of(design, expected), Working.of(design)
     rng = np.random.default_rng(1)
     x = working.with_spread(working.start(), 0.6) + 0.05 * rng.uniform(size=working.size)
     zero = np.zeros(marginal.rows.effects.size)
@@ -76,3 +77,26 @@ def test_laplace_errs_as_one_over_n_against_quadrature() -> None:
         errors.append(abs(value - 2 * (np.log(area[0]) + top)))
     assert errors[0] < 5e-3
     assert errors[0] / errors[1] == pytest.approx(16, rel=0.4)
+
+
+@pytest.mark.filterwarnings("ignore::bayesglmm.errors.DataWarning")
+def test_expected_information_is_lme4s_laplace() -> None:
+    model = bg.GLMM(
+        "mated ~ 0 + cross + (1 | female) + (1 | male)",
+        bg.load_dataset("salamander"),
+        family="bernoulli",
+        link="probit",
+    )
+    expected, observed = model.fit("laplace", information="expected"), model.fit("laplace")
+    # glmer of lme4 1.1-31 with bobyqa, tolPwrss 1e-12 and rhoend 1e-9.
+    assert expected.loglik == pytest.approx(-210.10485708, abs=1e-7)
+    theirs = [0.6011614002, 0.1823411443, -1.1310134921, 0.5922088455]
+    assert expected.coefficients["estimate"].to_numpy() == pytest.approx(theirs, abs=2e-6)
+    variances = expected.variance_components["estimate"].to_numpy() ** 2
+    assert variances == pytest.approx([0.3924987268, 0.3331562621], abs=2e-6)
+    assert observed.loglik == pytest.approx(-208.1118, abs=1e-4)
+    assert (expected.heading, observed.heading) == ("Laplace, Fisher (se)", "Laplace (se)")
+    logit = bg.GLMM("mated ~ 0 + cross + (1 | female)", bg.load_dataset("salamander"), family="bernoulli")
+    assert logit.fit(information="expected").loglik == pytest.approx(logit.fit().loglik, abs=1e-9)
+    with pytest.raises(bg.SpecificationError, match="information='fisher' is not a curvature"):
+        logit.fit(information="fisher")
