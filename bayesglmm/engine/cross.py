@@ -7,6 +7,7 @@ block.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +86,17 @@ class CrossProducts:
         _traces(p.tree, terms, *self._lambda(factor), *mine, *elimination.selected, out)
         return [2.0 * out[t, :q, :q] for t, (_, q) in enumerate(p.shapes)]
 
+    @functools.cached_property
+    def _places(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Term and place in its level of each tail effect; number of effects of each term."""
+        p = self.pattern
+        rest = [t for t in range(len(p.shapes)) if t not in p.chain]
+        counts = [p.shapes[t][0] * p.shapes[t][1] for t in rest]
+        terms = np.repeat(np.array(rest, dtype=np.int64), counts)
+        parts = [np.tile(np.arange(p.shapes[t][1], dtype=np.int64), p.shapes[t][0]) for t in rest]
+        places = np.concatenate([np.zeros(0, dtype=np.int64), *parts])
+        return terms, places, np.array([q for _, q in p.shapes], dtype=np.int64)
+
     def _lambda(self, factor: RelativeFactor) -> tuple[np.ndarray, ...]:
         """Return Lambda of each depth and of each term; term and place of each tail effect; widths of terms."""
         p = self.pattern
@@ -92,12 +104,8 @@ class CrossProducts:
         blocks = np.zeros((len(p.shapes), widest, widest))
         for t, block in enumerate(factor.blocks):
             blocks[t, : len(block), : len(block)] = block
-        rest = [t for t in range(len(p.shapes)) if t not in p.chain]
-        terms = np.array([t for t in rest for _ in range(p.shapes[t][0] * p.shapes[t][1])], dtype=np.int64)
-        places = np.array([k for t in rest for _ in range(p.shapes[t][0]) for k in range(p.shapes[t][1])])
-        widths = np.array([q for _, q in p.shapes], dtype=np.int64)
         chain = np.ascontiguousarray(blocks[list(p.chain)]).reshape(len(p.chain), widest, widest)
-        return chain, blocks, terms, places.astype(np.int64), widths
+        return chain, blocks, *self._places
 
 
 @jitable

@@ -19,7 +19,8 @@ from bayesglmm.engine.elimination import Elimination, factor_rows
 from bayesglmm.engine.factor import RelativeFactor
 from bayesglmm.engine.nodes import backward, forward
 from bayesglmm.engine.pattern import Pattern
-from bayesglmm.engine.types import DERIVATIVES, IN, OUT, ROWS, TABLE, TREE, WHOLE
+from bayesglmm.engine.pointers import derivatives_at
+from bayesglmm.engine.types import IN, OUT, ROWS, TABLE, TREE, WHOLE
 from bayesglmm.families.rows import RowKernels
 
 __all__ = ["Mode", "Rows", "find_mode"]
@@ -130,8 +131,8 @@ def find_mode(
         work = (nearby.L.copy(), nearby.Y.copy(), nearby.tail.copy())
     data = (rows.y, rows.size, rows.weights, np.ascontiguousarray(fixed))
     where = (A.index, A.value, p.rows, p.tree)
-    pointer, warm = rows.kernels.pointer, nearby is not None
-    value, iterations, definite, converged = _search(pointer, *data, phi, *where, warm, z, eta, table, *work)
+    address, warm = rows.kernels.pointer.address, nearby is not None
+    value, iterations, definite, converged = _search(address, *data, phi, *where, warm, z, eta, table, *work)
     if not definite:
         # Not finite, or a stationary point that is no maximum: the Laplace approximation does not exist here.
         return Mode(z, eta, table, -np.inf, A, None, iterations, False)
@@ -250,14 +251,14 @@ def _entry(stamp: int) -> Any:
 
     @compiled(
         result(
-            DERIVATIVES, *data, types.float64, WHOLE, TABLE, ROWS, TREE, types.boolean, OUT, OUT, TABLE, OUT, OUT, TABLE
+            types.intp, *data, types.float64, WHOLE, TABLE, ROWS, TREE, types.boolean, OUT, OUT, TABLE, OUT, OUT, TABLE
         ),
     )
     def _search(  # type: ignore[no-untyped-def]
-        derivatives, y, size, observation_weights, fixed, phi, index, a, rows, tree, warm, z, eta, table, L, Y, S
+        address, y, size, observation_weights, fixed, phi, index, a, rows, tree, warm, z, eta, table, L, Y, S
     ):
         _ = stamp
-        data = (y, size, observation_weights, fixed)
+        data, derivatives = (y, size, observation_weights, fixed), derivatives_at(address)
         value, iterations, converged = _climb(
             derivatives, data, phi, index, a, rows, tree, warm, z, eta, table, L, Y, S
         )
@@ -271,4 +272,5 @@ def _entry(stamp: int) -> Any:
     return _search
 
 
-_search = _entry(source_stamp("engine/elimination.py", "engine/nodes.py", "engine/lapack.py", "engine/types.py"))
+_SOURCES = ("elimination", "nodes", "lapack", "pointers", "types")
+_search = _entry(source_stamp(*(f"engine/{name}.py" for name in _SOURCES)))

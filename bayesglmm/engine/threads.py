@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 __all__ = ["blas_threads"]
 
@@ -23,7 +28,14 @@ def blas_threads(side: int) -> Iterator[None]:
     if side >= _WORTH_THREADS:
         yield
         return
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=1, user_api="blas"):
+    with _pools().limit(limits=1, user_api="blas"):
         yield
+
+
+@functools.cache
+def _pools() -> ThreadpoolController:
+    """Return the thread pools of the libraries that are loaded: looked up once, a few milliseconds."""
+    import scipy.linalg  # noqa: F401 (its BLAS must be among them)
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
