@@ -6,6 +6,7 @@ and even in every column of Lambda; diagonal entries are kept >= 0.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -50,12 +51,19 @@ class ThetaMap:
         return G[self.positions(len(G))]
 
 
+@functools.cache
 def _diagonal(q: int) -> tuple[np.ndarray, np.ndarray]:
-    return np.arange(q), np.arange(q)
+    return _shared(np.arange(q), np.arange(q))
 
 
+@functools.cache
 def _lower(q: int) -> tuple[np.ndarray, np.ndarray]:
-    rows, columns = np.tril_indices(q)
+    return _shared(*np.tril_indices(q))
+
+
+def _shared(rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    rows.setflags(write=False)
+    columns.setflags(write=False)
     return rows, columns
 
 

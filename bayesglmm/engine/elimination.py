@@ -64,7 +64,7 @@ class Elimination:
         _forward(self.pattern.tree, self.L, self.Y, columns)
         if len(self.tail):
             at = self.pattern.tail_effects
-            columns[at] = sla.cho_solve((self.tail.T, False), columns[at], check_finite=False)
+            columns[at] = sla.lapack.dpotrs(self.tail.T, columns[at], lower=0)[0]
         _backward(self.pattern.tree, self.L, self.Y, columns)
         return columns.reshape(b.shape)
 

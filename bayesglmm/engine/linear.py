@@ -149,7 +149,7 @@ class LinearMixed:
         except np.linalg.LinAlgError:
             return None
         # Q'W times the residual of least squares is 0.
-        moved = sla.cho_solve((root, True), -right[:, :p].T @ of_y) if p else np.zeros(0)
+        moved = _cholesky_solve(root, -right[:, :p].T @ of_y)
         z = of_y - columns @ moved
         r2 = self.yy - float(right[:, p] @ of_y) + float(moved @ (right[:, :p].T @ of_y))
         return Solved(factor, elimination, moved, z, columns, root, r2)
@@ -192,6 +192,12 @@ class LinearMixed:
             logs_out.append(log - 2.0 * np.einsum("jkx,jlx->kl", a[:, :, 1:], b[:, :, 1:]))
             r2_out.append(-2.0 * a[:, :, 0].T @ b[:, :, 0])
         return at.factor.pull_back(tuple(logs_out)), at.factor.pull_back(tuple(r2_out))
+
+
+def _cholesky_solve(root: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return (L L')^-1 b; LAPACK's own call, since a wrapper's checks cost more than so small a solution."""
+    solution: np.ndarray = sla.lapack.dpotrs(root, b, lower=1)[0] if len(b) else b
+    return solution
 
 
 def precisions(design: Design) -> np.ndarray:

@@ -116,7 +116,7 @@ class LinearFit:
         with blas_threads(self.model.cross.pattern.n_tail):
             theta = criterion.start() if start is None else self._relative(start)
             optimum = maximise(self._objective(criterion, theta), theta)
-            at = self.model.solve(optimum.x)
+            at = criterion.solve(optimum.x)
             if at is None or not np.isfinite(optimum.value):
                 raise FitError(
                     "the log-likelihood is not finite where the search ended; look at the scale of the columns, and "

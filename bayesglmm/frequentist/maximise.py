@@ -25,6 +25,7 @@ _GAIN = 1e-7
 #: rounding lets small problems come, where a step costs nothing.
 _DECREMENT, _EXACT = 1e-11, 1e-16
 _NEWTON_STEPS = 40
+_SCORING_STEPS = 4
 _RESTARTS = 4
 #: Half the step of the differences, in units w: a few thousandths of a standard error, so that the error of the
 #: Hessian, of the order of its square, stays below the fifth digit.
@@ -101,6 +102,7 @@ def maximise(objective: Objective, start: np.ndarray) -> Optimum:
     w = np.linalg.solve(objective.units, start)
     iterations = 0
     pinned = np.zeros(len(w), dtype=bool)
+    w = _score(f, w)
     for _ in range(_RESTARTS):
         w, steps = _quasi_newton(f, w, pinned)
         iterations += steps
@@ -119,6 +121,22 @@ def maximise(objective: Objective, start: np.ndarray) -> Optimum:
     hessian[np.ix_(free, free)] = inverse.T @ H[np.ix_(free, free)] @ inverse
     status = _status(H, polished.decrement, pinned)
     return Optimum(start, objective.units @ w, polished.value, norm, iterations, f.count[0], pinned, hessian, status)
+
+
+def _score(f: _Counted, w: np.ndarray) -> np.ndarray:
+    """Take steps of scoring, w + gradient where the information is near I, while they gain and the maximum is far."""
+    value, gradient = f(w)
+    for _ in range(_SCORING_STEPS):
+        if not np.linalg.norm(gradient) > 1.0:
+            break
+        moved = w + gradient
+        # No further than to a third of what is to stay positive: the information is another one there.
+        moved = np.where(f.objective.nonnegative, np.clip(moved, w / 3.0, 3.0 * w), moved)
+        reached, slope = f(moved)
+        if not reached > value:
+            break
+        w, value, gradient = moved, reached, slope
+    return w
 
 
 def _quasi_newton(f: _Counted, w: np.ndarray, pinned: np.ndarray) -> tuple[np.ndarray, int]:

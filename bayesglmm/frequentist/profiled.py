@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from bayesglmm.frequentist.working import Working
 
 __all__ = ["ProfiledCriterion"]
 
+_REMEMBERED = 3
 _LOG_2PI = float(np.log(2.0 * np.pi))
 
 
@@ -25,10 +26,23 @@ class ProfiledCriterion:
         Sums over rows.
     reml : bool
         Whether it is the criterion of REML.
+    solved : list of (bytes, Solved or None)
+        The last few solutions: start, units, search and results ask for the same ones.
     """
 
     model: LinearMixed
     reml: bool
+    solved: list[tuple[bytes, Solved | None]] = field(default_factory=list, repr=False)
+
+    def solve(self, theta: np.ndarray) -> Solved | None:
+        """Return `LinearMixed.solve`, remembered."""
+        key = theta.tobytes()
+        for known, at in self.solved:
+            if known == key:
+                return at
+        at = self.model.solve(theta)
+        self.solved[:] = [*self.solved[-_REMEMBERED:], (key, at)]
+        return at
 
     @property
     def degrees(self) -> float:
@@ -55,7 +69,7 @@ class ProfiledCriterion:
 
     def evaluate(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """Return value and exact gradient at ``theta`` (k,); -inf where rounding leaves no answer."""
-        at = self.model.solve(theta)
+        at = self.solve(theta)
         if at is None or not at.r2 > 0.0:
             return -np.inf, np.full(len(theta), np.nan)
         logs, r2 = self.model.gradients(at, self.reml)
@@ -74,7 +88,7 @@ class ProfiledCriterion:
     def start(self) -> np.ndarray:
         """Return theta after a step of EM from effects that vary as much as the rows (Laird & Ware 1982)."""
         theta = np.where(self.model.layout.diagonal, self.natural(), 0.0)
-        at = self.model.solve(theta)
+        at = self.solve(theta)
         if at is None or not at.r2 > 0.0:
             return theta
         s2 = self.sigma(at) ** 2
@@ -90,7 +104,7 @@ class ProfiledCriterion:
     def units(self, theta: np.ndarray) -> np.ndarray:
         """Return about one standard error of each entry of theta, from the expected information of a variance (k,)."""
         natural = self.natural()
-        at = self.model.solve(theta)
+        at = self.solve(theta)
         if at is None:
             return natural
         parts = []
