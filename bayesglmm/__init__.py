@@ -26,6 +26,9 @@ if TYPE_CHECKING:
         SpecificationError,
     )
     from bayesglmm.frequentist.fit import Fit
+    from bayesglmm.frequentist.inference.likelihood_ratio import likelihood_ratio
+    from bayesglmm.frequentist.reading.attenuation import attenuation
+    from bayesglmm.frequentist.reading.shrinkage import shrinkage
     from bayesglmm.model import GLMM, read_model
     from bayesglmm.priors.prior import Prior
     from bayesglmm.spec import ModelSpec
@@ -38,11 +41,14 @@ _HOMES = {
     "ModelSpec": "spec",
     "Posterior": "bayes.posterior",
     "Prior": "priors.prior",
+    "attenuation": "frequentist.reading.attenuation",
     "compare": "comparison",
+    "likelihood_ratio": "frequentist.inference.likelihood_ratio",
     "list_datasets": "datasets",
     "load_dataset": "datasets",
     "load_posterior": "bayes.store",
     "read_model": "model",
+    "shrinkage": "frequentist.reading.shrinkage",
     "BayesGLMMError": "errors",
     "ConvergenceWarning": "errors",
     "DataError": "errors",
@@ -69,11 +75,14 @@ __all__ = [
     "Prior",
     "SamplingError",
     "SpecificationError",
+    "attenuation",
     "compare",
+    "likelihood_ratio",
     "list_datasets",
     "load_dataset",
     "load_posterior",
     "read_model",
+    "shrinkage",
 ]
 
 

@@ -198,9 +198,16 @@ class GLMM:
         Parameters
         ----------
         method : str
-            ``"laplace"``: maximum likelihood by the Laplace approximation (exact for gaussian with identity link).
+            For gaussian responses with the identity link: ``"ml"``, ``"reml"``. For every family: ``"laplace"``
+            (crossed and nested effects), ``"agq"`` (adaptive Gauss-Hermite quadrature; one factor, or nested ones),
+            ``"gauss_hermite"`` (the same without adaptation, to compare), ``"mcml"`` (simulated maximum likelihood),
+            ``"pql"`` and ``"mql"`` (penalised and marginal quasi-likelihood), ``"gee"`` (population averages) and
+            ``"fixed"`` (groups as fixed effects).
         **options
-            Options of the method (the fields of its estimator).
+            ``laplace``: ``information`` ("observed", "expected"). ``agq``, ``gauss_hermite``: ``points``. ``mcml``:
+            ``draws``, ``tolerance``, ``seed``, ``proposal`` ("mode", "prior"), ``df``, ``max_draws``. ``pql``, ``mql``:
+            ``variance`` ("reml", "ml"), ``dispersion``. ``gee``: ``correlation`` ("exchangeable", "independence",
+            "ar1", "unstructured"), ``covariance`` ("sandwich", "model"), ``time``.
 
         Raises
         ------

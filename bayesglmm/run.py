@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 import warnings
@@ -13,8 +14,7 @@ from typing import TYPE_CHECKING
 
 from bayesglmm.comparison import Comparison, compare
 from bayesglmm.describe import describe
-from bayesglmm.errors import DataWarning, FitError, NotAvailableError
-from bayesglmm.frequentist.registry import METHODS
+from bayesglmm.errors import DataWarning, FitError, NotAvailableError, SpecificationError
 from bayesglmm.model import GLMM
 from bayesglmm.outputs import document, json_text, prepare_folder, run_record, write_run
 from bayesglmm.published import Published, misnamed
@@ -92,15 +92,6 @@ def _model(path: Path, settings: Sequence[str]) -> tuple[ModelFile, GLMM, list[s
     return file, model, [str(w.message) for w in caught if issubclass(w.category, DataWarning)]
 
 
-def _methods(file: ModelFile) -> tuple[list[str], list[str]]:
-    """Return the methods to fit by, each once, and a sentence on each that is not available yet."""
-    asked = dict.fromkeys(file.compare.methods)
-    there = ", ".join(map(repr, METHODS))
-    words = "is not available yet and is left out; available:"
-    missing = [f"compare.methods: {m!r} {words} {there}." for m in asked if m not in METHODS]
-    return [m for m in asked if m in METHODS], missing
-
-
 def _published(file: ModelFile) -> list[Published]:
     return [Published(p.method, p.reference, p.estimates) for p in file.published]
 
@@ -108,7 +99,7 @@ def _published(file: ModelFile) -> list[Published]:
 def check_file(path: Path, settings: Sequence[str], as_json: bool) -> int:
     """Say what was understood."""
     file, model, cautions = _model(path, settings)
-    cautions += [*_methods(file)[1], *misnamed(_published(file), model.design)]
+    cautions += [*misnamed(_published(file), model.design)]
     _warn(cautions)
     if as_json:
         words = describe(model.design, model.parameters)
@@ -139,9 +130,8 @@ def fit_file(path: Path, settings: Sequence[str], *, out: Path | None, as_json: 
     """Fit, print the verdict and the table, write files."""
     started = time.perf_counter()
     file, model, cautions = _model(path, settings)
-    methods, missing = _methods(file)
     published = _published(file)
-    cautions += [*missing, *misnamed(published, model.design)]
+    cautions += [*misnamed(published, model.design)]
     if out is not None:
         prepare_folder(out)  # before minutes of sampling, not after
     if not as_json:
@@ -149,12 +139,12 @@ def fit_file(path: Path, settings: Sequence[str], *, out: Path | None, as_json: 
     _warn(cautions)
     seconds = {"read": time.perf_counter() - started}
     fits, failures = [], []
-    for method in methods:
+    for method in dict.fromkeys(file.compare.methods):
         began = time.perf_counter()
         try:
             with _busy(f"fitting by {method}", progress):
                 fits.append(model.fit(method))
-        except (FitError, NotAvailableError) as error:
+        except (FitError, NotAvailableError, SpecificationError) as error:
             failures.append(NoFit(method, str(error)))
         seconds[method] = time.perf_counter() - began
     began = time.perf_counter()
@@ -201,7 +191,8 @@ def _print_head(file: ModelFile, model: GLMM) -> None:
 def _print_results(run: Run) -> None:
     print(f"\n{run.posterior.check()}")
     for fit in run.fits:
-        print(f"{fit.method}: log-likelihood {fit.loglik:.4f}, {fit.optimum.status.value}")
+        reached = f"log-likelihood {fit.loglik:.4f}, " if math.isfinite(fit.loglik) else ""
+        print(f"{fit.method}: {reached}{fit.optimum.status.value}")
         for note in fit.notes:
             print(f"  - {note}")
     for failure in run.failures:

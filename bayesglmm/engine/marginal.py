@@ -108,6 +108,8 @@ class LaplaceMarginal:
             return Evaluation(-np.inf, np.full(size, np.nan), mode, factor)
         curvature = self._expected(mode, phi) if self.expected else _Curvature(mode.elimination, *mode.rows[[2, 3, 6]])
         value = mode.value - 0.5 * curvature.elimination.log_determinant + self.constant
+        if not np.isfinite(value):
+            return Evaluation(-np.inf, np.full(size, np.nan), mode, factor)
         return Evaluation(value, self._gradient(mode, mode.elimination, curvature, factor), mode, factor)
 
     def _expected(self, mode: Mode, phi: float) -> _Curvature:

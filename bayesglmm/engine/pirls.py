@@ -27,7 +27,7 @@ __all__ = ["Mode", "Rows", "find_mode"]
 
 _TOLERANCE = 1e-12
 #: After a step with an older factorisation the error is not squared, but falls at the rate seen so far.
-_REUSED_TOLERANCE = 1e-16
+_REUSED_TOLERANCE = 1e-20
 _CLOSE = 1e-10
 _MAX_FACTORISATIONS = 200
 _MAX_HALVINGS = 40
@@ -186,6 +186,22 @@ def _newton_step(index, a, d1, z, tree, L, Y, S, gradient, step):  # type: ignor
 
 
 @jitable
+def _factor_at(d2, weights, a, rows, tree, L, Y, S):  # type: ignore[no-untyped-def]  # compiled
+    """Factor H with the observed weights, or without the negative ones where it is not positive definite."""
+    concave = True
+    for i in range(d2.shape[0]):
+        weights[i] = -d2[i]
+        concave = concave and not weights[i] < 0.0
+    if factor_rows(weights, a, rows, tree, L, Y, S):
+        return True
+    if concave:
+        return False
+    for i in range(d2.shape[0]):
+        weights[i] = max(weights[i], 0.0)
+    return factor_rows(weights, a, rows, tree, L, Y, S)
+
+
+@jitable
 def _ascend(  # type: ignore[no-untyped-def]  # compiled
     derivatives, data, phi, index, a, z, step, moved, eta, table, value, close
 ):
@@ -214,12 +230,8 @@ def _climb(  # type: ignore[no-untyped-def]  # compiled
         z[:] = 0.0
         value = _move(derivatives, data, phi, index, a, z, eta, table)
     for iteration in range(1, _MAX_FACTORISATIONS + 1):
-        # Where l is not concave the observed weight is negative; a step needs positive ones, the mode does not care.
-        for i in range(n):
-            weights[i] = max(-table[2, i], 0.0)
-        # Not definite: weights so large that 1 is lost beside them.
-        if not (warm and iteration == 1) and not factor_rows(weights, a, rows, tree, L, Y, S):
-            return value, iteration, False
+        if not (warm and iteration == 1) and not _factor_at(table[2], weights, a, rows, tree, L, Y, S):
+            return value, iteration, False  # weights so large that 1 is lost beside them
         before, reused = np.inf, warm and iteration == 1
         while True:
             decrement = _newton_step(index, a, table[1], z, tree, L, Y, S, gradient, step)

@@ -20,7 +20,10 @@ from bayesglmm.families.responses import encode_numbers
 from bayesglmm.families.rows import compiled_scalar
 from bayesglmm.families.support import not_whole, occurring
 
-__all__ = ["POISSON", "log_row", "sqrt_row"]
+__all__ = ["POISSON", "SATURATED", "log_row", "sqrt_row"]
+
+#: Counts beyond which l is relative to its value at mu = y.
+SATURATED = 1e4
 
 _NEEDS = "counts >= 0"
 # NumPy's generator refuses means near 2^63; from here on the rounded normal is the Poisson to 3e-8.
@@ -29,8 +32,14 @@ _LARGE = 1e15
 
 @compiled_scalar
 def log_row(y: float, size: float, eta: float, phi: float) -> RowValues:
-    """Row of mu = exp(eta). Where exp(eta) overflows (eta > 709.78), l and its derivatives are -inf."""
+    """Row of mu = exp(eta). Where exp(eta) overflows (eta > 709.78), l and its derivatives are -inf.
+
+    For large counts l is relative to its value at mu = y: y log(mu) and mu would leave few digits of their difference.
+    """
     mu = math.exp(eta)
+    if y > SATURATED:
+        r = eta - math.log(y)
+        return y * (r - math.expm1(r)), y - mu, -mu, -mu, 0.0, 0.0, 0.0
     return y * eta - mu, y - mu, -mu, -mu, 0.0, 0.0, 0.0
 
 
@@ -43,8 +52,13 @@ def sqrt_row(y: float, size: float, eta: float, phi: float) -> RowValues:
     if y == 0.0:
         return -eta * eta, -2.0 * eta, -2.0, 0.0, 0.0, 0.0, 0.0
     ratio = y / eta
+    if y > SATURATED:
+        r = 2.0 * math.log(abs(eta)) - math.log(y)
+        l = y * (r - math.expm1(r))
+    else:
+        l = 2.0 * y * math.log(abs(eta)) - eta * eta
     return (
-        2.0 * y * math.log(abs(eta)) - eta * eta,
+        l,
         2.0 * (ratio - eta),
         -2.0 * (ratio / eta + 1.0),
         4.0 * ratio / eta / eta,
@@ -82,7 +96,10 @@ def _violations(y: Array, size: Array) -> tuple[Violation, ...]:
 
 def _log_constant(y: Array, size: Array) -> Array:
     y, _ = np.broadcast_arrays(y, size)
-    return np.asarray(-special.gammaln(y + 1.0))
+    large = np.maximum(y, SATURATED)
+    # Stirling's series of the log density at mu = y (Loader 2000); its next term is below 1e-23.
+    saturated = -0.5 * np.log(2.0 * math.pi * large) - (1.0 - 1.0 / (30.0 * large**2)) / (12.0 * large)
+    return np.asarray(np.where(y > SATURATED, saturated, -special.gammaln(y + 1.0)))
 
 
 def _simulate(rng: np.random.Generator, mu: Array, size: Array, phi: Array | float) -> Array:

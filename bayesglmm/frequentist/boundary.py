@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import numpy as np
 
-from bayesglmm.frequentist.components import Estimate
-from bayesglmm.frequentist.optimum import Optimum, OptimumStatus
+from bayesglmm.frequentist.components import Estimate, variance_components
+from bayesglmm.frequentist.search.optimum import Optimum, OptimumStatus
 from bayesglmm.frequentist.working import Working
 
-__all__ = ["boundary_notes"]
+__all__ = ["boundary_notes", "unbounded_spreads"]
+
+#: Standard deviations so many times the natural scale, and not told from twice as much, are on their way to infinity.
+_BEYOND, _VAGUE = 20.0, 0.5
 
 
 def boundary_notes(working: Working, optimum: Optimum, components: tuple[Estimate, ...]) -> tuple[str, ...]:
     """Say by name what lies on the boundary, or which parameters the data do not tell apart."""
+    boundless = unbounded_spreads(working, optimum)
+    if boundless:
+        return (
+            f"The data set no bound to {', '.join(boundless)}: look for groups whose responses are all alike, and for "
+            "fewer groups than such a spread needs.",
+        )
     if optimum.status is OptimumStatus.FLAT:
-        return (f"The data hardly tell these apart: {', '.join(_flat_directions(working, optimum))}.",)
+        names = _flat_directions(working, optimum)
+        if len(names) == 1:
+            return (
+                f"The data set no bound to {names[0]}: the log-likelihood is flat in it, or still rises as it grows.",
+            )
+        return (f"The data hardly tell these apart: {', '.join(names)}.",)
     if optimum.status is not OptimumStatus.BOUNDARY:
         return ()
     zero = [c.name for c in components if c.term == "sd" and c.estimate == 0.0]
@@ -29,6 +43,21 @@ def boundary_notes(working: Working, optimum: Optimum, components: tuple[Estimat
             )
     notes.append("Standard errors hold what lies on the boundary at its value.")
     return tuple(notes)
+
+
+def unbounded_spreads(working: Working, optimum: Optimum) -> list[str]:
+    """Return the standard deviations whose estimate is a stop on the way to infinity, not a maximum worth the name."""
+    covariance = optimum.covariance()
+    scales = iter(width for widths in working.scales.effects for width in widths)
+    found = []
+    for component in variance_components(working, optimum.x, covariance):
+        if component.term != "sd":
+            continue
+        natural = working.scales.scale / next(scales)
+        vague = not component.std_error < _VAGUE * component.estimate
+        if component.estimate > _BEYOND * natural and vague:
+            found.append(component.name)
+    return found
 
 
 def _flat_directions(working: Working, optimum: Optimum) -> list[str]:

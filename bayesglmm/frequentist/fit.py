@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import html
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,11 +14,17 @@ from scipy.special import ndtr
 
 from bayesglmm.design import Design
 from bayesglmm.frequentist.components import Estimate
-from bayesglmm.frequentist.optimum import Optimum
+from bayesglmm.frequentist.search.optimum import Optimum
 from bayesglmm.schema import number, tidy_frame
 
 if TYPE_CHECKING:
     from bayesglmm.frequentist.estimator import Prepared
+    from bayesglmm.frequentist.inference.bootstrap import Bootstrap
+    from bayesglmm.frequentist.inference.combinations import Given
+    from bayesglmm.frequentist.inference.profile import Profile
+    from bayesglmm.frequentist.inference.wald import WaldTest
+    from bayesglmm.frequentist.reading.equations import MixedModelEquations
+    from bayesglmm.frequentist.simulation.monte_carlo import MonteCarlo
 
 __all__ = ["Fit"]
 
@@ -42,9 +49,8 @@ class Fit:
         Coefficients, standard deviations, correlations, dispersion.
     covariance : ndarray, shape (p, p)
         Covariance of the coefficients.
-    modes : DataFrame
-        ``name``, ``factor``, ``level``, ``effect``, ``mode`` (BLUP / conditional mode) and ``std_error`` (prediction
-        error sd: its own uncertainty and that of the coefficients, at the estimated variances).
+    mode_source : callable
+        Makes the table `modes` when it is first asked for.
     loglik : float
         Log-likelihood, every constant included.
     optimum : Optimum
@@ -55,6 +61,8 @@ class Fit:
         The method laid out for these data; `refit` starts from it.
     caveat : str
         What the method is known to do to these estimates with such data; empty if nothing.
+    simulation : MonteCarlo or None
+        Draws, seed and Monte Carlo errors of a method that simulates.
     """
 
     design: Design = field(repr=False)
@@ -64,12 +72,13 @@ class Fit:
     estimand: str
     estimates: tuple[Estimate, ...]
     covariance: np.ndarray
-    modes: pd.DataFrame
+    mode_source: Callable[[], pd.DataFrame] = field(repr=False)
     loglik: float
     optimum: Optimum
     notes: tuple[str, ...]
     prepared: Prepared = field(repr=False)
     caveat: str = ""
+    simulation: MonteCarlo | None = None
     reference: ClassVar[str] = ""
 
     @property
@@ -99,6 +108,15 @@ class Fit:
         frame["z"] = frame["estimate"] / frame["std_error"]
         frame["p_value"] = 2.0 * ndtr(-frame["z"].abs().to_numpy())
         return frame
+
+    @functools.cached_property
+    def modes(self) -> pd.DataFrame:
+        """Group effects: ``name``, ``factor``, ``level``, ``effect``, ``mode`` and ``std_error``.
+
+        The mode is the BLUP or conditional mode, its standard error the prediction error sd: its own uncertainty and
+        that of the coefficients, at the estimated variances.
+        """
+        return self.mode_source()
 
     @functools.cached_property
     def variance_components(self) -> pd.DataFrame:
@@ -148,6 +166,131 @@ class Fit:
         """
         return self.prepared.with_response(self.design.checked_response(y)).fit(self.optimum.x)
 
+    def contrast(self, contrasts: Given, *, ddf: str | None = None, level: float = 0.95) -> pd.DataFrame:
+        """Return estimate, standard error, test and interval of linear combinations of coefficients.
+
+        Parameters
+        ----------
+        contrasts : str, mapping or sequence of these
+            ``{"cross[RR]": 1, "cross[WR]": -1}``, a coefficient's name, or several of either.
+        ddf : {"satterthwaite", "kenward-roger"} or None
+            Degrees of freedom of t, for gaussian responses with the identity link; None for z.
+        level : float
+            Level of the intervals.
+
+        Returns
+        -------
+        DataFrame
+            ``estimate``, ``std_error``, ``df`` (nan for z), ``statistic``, ``p_value``, ``lower``, ``upper``.
+
+        Raises
+        ------
+        SpecificationError
+            An unknown name or ``ddf``, or degrees of freedom that this fit does not have.
+        FitError
+            The coefficients have no standard errors.
+        """
+        from bayesglmm.frequentist.inference.contrasts import contrast
+
+        return contrast(self, contrasts, ddf, level)
+
+    def tests(self, *, ddf: str | None = None, level: float = 0.95) -> pd.DataFrame:
+        """Return the table of `contrast` for every coefficient: with ``ddf``, t and its degrees of freedom."""
+        from bayesglmm.frequentist.inference.contrasts import coefficient_tests
+
+        return coefficient_tests(self, ddf, level)
+
+    def wald(self, contrasts: Given, *, ddf: str | None = None) -> WaldTest:
+        """Test that several contrasts (as in `contrast`) are all 0: chi-square, or F with ``ddf``.
+
+        Raises
+        ------
+        SpecificationError
+            An unknown name or ``ddf``, or degrees of freedom that this fit does not have.
+        FitError
+            The coefficients have no standard errors.
+        """
+        from bayesglmm.frequentist.inference.wald import wald
+
+        return wald(self, contrasts, ddf)
+
+    def profile(self, names: str | Sequence[str] | None = None, *, level: float = 0.99) -> Profile:
+        """Return the profile likelihood of some parameters, or of all.
+
+        Parameters
+        ----------
+        names : str or sequence of str, optional
+            ``"sd(female)"``, ``"cor(subject, Intercept, days)"``, ``"sigma"``, coefficients; all if left out.
+        level : float
+            Highest level of the intervals that are wanted: how far the profile goes.
+
+        Raises
+        ------
+        SpecificationError
+            An unknown name, or a method that has no likelihood of all parameters (REML, PQL, GEE).
+        FitError
+            The fit has no maximum, or a constrained fit is better than it.
+        """
+        from bayesglmm.frequentist.inference.profile import profile
+
+        return profile(self, names, level)
+
+    def marginal_covariance(self, by: str | None = None) -> pd.DataFrame | dict[str, pd.DataFrame]:
+        """Return V = Z G Z' + R of a linear mixed model, or its blocks by a grouping factor.
+
+        Parameters
+        ----------
+        by : str, optional
+            A grouping factor; a block for each of its levels is returned.
+
+        Raises
+        ------
+        SpecificationError
+            Another family or link, a method without variances of group effects, an unknown factor, or too many rows.
+        """
+        from bayesglmm.frequentist.reading.marginal_covariance import marginal_covariance
+
+        return marginal_covariance(self, by)
+
+    def mixed_model_equations(self) -> MixedModelEquations:
+        """Return Henderson's equations that coefficients and group effects solve, written out with names.
+
+        Raises
+        ------
+        SpecificationError
+            A method whose estimates solve no such equations.
+        FitError
+            A covariance matrix of group effects that has no inverse, or more unknowns than can be looked at.
+        """
+        from bayesglmm.frequentist.reading.equations import mixed_model_equations
+
+        return mixed_model_equations(self)
+
+    def bootstrap(
+        self, draws: int = 1000, *, seed: int | None = None, cores: int = 1, progress: bool = True
+    ) -> Bootstrap:
+        """Return a parametric bootstrap: the model simulated from these estimates, and fitted again.
+
+        Parameters
+        ----------
+        draws : int
+            Number of simulated data sets.
+        seed : int, optional
+            The same seed gives the same draws, however many cores; a fresh one is drawn and recorded if left out.
+        cores : int
+            Fits that run at a time.
+        progress : bool
+            Whether a progress bar is shown where it takes over a second.
+
+        Raises
+        ------
+        SpecificationError
+            Settings out of range, weighted rows, or a method whose estimates define no distribution of the data (GEE).
+        """
+        from bayesglmm.frequentist.inference.bootstrap import bootstrap
+
+        return bootstrap(self, draws, seed=seed, cores=cores, progress=progress)
+
     def tidy(self, level: float = 0.95, group: bool = False) -> pd.DataFrame:
         """Return one row a parameter in the schema that every result shares.
 
@@ -178,11 +321,9 @@ class Fit:
         )
 
     def _words(self) -> str:
-        lines = [
-            f"{self.description}",
-            f"log-likelihood {self.loglik:.4f}, AIC {self.aic:.2f}, BIC {self.bic:.2f}, {self.design.n_rows} rows",
-            self.optimum.message,
-        ]
+        criteria = f"log-likelihood {self.loglik:.4f}, AIC {self.aic:.2f}, BIC {self.bic:.2f}, "
+        known = criteria if np.isfinite(self.loglik) else "no log-likelihood, "
+        lines = [self.description, f"{known}{self.design.n_rows} rows", self.optimum.message]
         return "\n".join([*lines, *(f"  - {note}" for note in self.notes)])
 
     def __repr__(self) -> str:

@@ -5,8 +5,9 @@ A method supplies a `Likelihood`; starting point, search, standard errors and wo
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -16,12 +17,12 @@ from bayesglmm.design import Design
 from bayesglmm.engine.marginal import LaplaceMarginal
 from bayesglmm.engine.threads import blas_threads
 from bayesglmm.errors import FitError
-from bayesglmm.frequentist.boundary import boundary_notes
+from bayesglmm.frequentist.boundary import boundary_notes, unbounded_spreads
 from bayesglmm.frequentist.components import Estimate, variance_components
 from bayesglmm.frequentist.fit import Fit
-from bayesglmm.frequentist.maximise import Objective, maximise
-from bayesglmm.frequentist.optimum import Optimum
-from bayesglmm.frequentist.start import find_start, natural_units
+from bayesglmm.frequentist.search.maximise import Objective, maximise
+from bayesglmm.frequentist.search.optimum import Optimum, OptimumStatus
+from bayesglmm.frequentist.search.start import find_start, natural_units
 from bayesglmm.frequentist.working import Working
 
 __all__ = ["Evaluate", "Likelihood", "MaximumLikelihood", "Words", "objective_of"]
@@ -115,6 +116,8 @@ class MaximumLikelihood:
             first = find_start(marginal, working) if start is None else start
             optimum = maximise(objective_of(self.likelihood, natural_units(marginal, working, first)), first)
             _refuse_without_maximum(working, optimum)
+            if unbounded_spreads(working, optimum):
+                optimum = replace(optimum, status=OptimumStatus.FLAT)
             return self._assemble(optimum)
 
     def _assemble(self, optimum: Optimum) -> Fit:
@@ -135,7 +138,7 @@ class MaximumLikelihood:
             estimand="conditional",
             estimates=(*fixed, *components),
             covariance=covariance[:p, :p],
-            modes=self.likelihood.modes(optimum.x),
+            mode_source=functools.partial(self.likelihood.modes, optimum.x),
             loglik=optimum.value,
             optimum=optimum,
             notes=boundary_notes(working, optimum, components),
@@ -152,7 +155,7 @@ def objective_of(likelihood: Likelihood, units: np.ndarray | None = None) -> Obj
         evaluate=likelihood.evaluator(),
         units=units,
         nonnegative=working.nonnegative(),
-        reach=np.diagonal(working.units()) / np.diagonal(units),
+        natural=working.units(),
         columns=working.columns(),
         absorb=working.absorb,
         central=not working.design.is_large,

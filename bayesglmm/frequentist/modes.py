@@ -10,7 +10,7 @@ from bayesglmm.engine.effects import EffectColumns
 from bayesglmm.engine.elimination import Elimination
 from bayesglmm.engine.factor import RelativeFactor
 
-__all__ = ["mode_table", "prediction_variances"]
+__all__ = ["effect_names", "mode_table", "prediction_variances"]
 
 
 def mode_table(design: Design, u: np.ndarray, variance: np.ndarray) -> pd.DataFrame:
@@ -25,16 +25,19 @@ def mode_table(design: Design, u: np.ndarray, variance: np.ndarray) -> pd.DataFr
     variance : ndarray, shape (Q,)
         Their prediction error variances; nan where a method has none.
     """
-    names, factors, levels, words = [], [], [], []
-    for group in design.groups:
-        for level in group.factor.levels:
-            for effect in group.effects:
-                factors.append(group.name)
-                levels.append(level)
-                words.append(effect)
-                names.append(group.effect_name(level, effect))
-    columns = {"name": names, "factor": factors, "level": levels, "effect": words}
+    groups = design.groups
+    columns = {
+        "name": effect_names(design),
+        "factor": [name for g in groups for name in [g.name] * g.size],
+        "level": [level for g in groups for level in g.factor.levels for _ in g.effects],
+        "effect": [effect for g in groups for _ in range(g.n_levels) for effect in g.effects],
+    }
     return pd.DataFrame({**columns, "mode": u, "std_error": np.sqrt(np.maximum(variance, 0.0))})
+
+
+def effect_names(design: Design) -> list[str]:
+    """Return the name of every group effect, term after term, level after level: ``female[12]``."""
+    return [g.effect_name(level, e) for g in design.groups for level in g.factor.levels for e in g.effects]
 
 
 def prediction_variances(

@@ -19,8 +19,15 @@ _HOUSE = "bayesglmm.frequentist"
 METHODS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "laplace": (f"{_HOUSE}.laplace", "Laplace"),
-        "ml": (f"{_HOUSE}.linear", "ML"),
-        "reml": (f"{_HOUSE}.linear", "REML"),
+        "ml": (f"{_HOUSE}.linear.estimators", "ML"),
+        "reml": (f"{_HOUSE}.linear.estimators", "REML"),
+        "agq": (f"{_HOUSE}.quadrature.agq", "AGQ"),
+        "gauss_hermite": (f"{_HOUSE}.quadrature.gauss_hermite", "GaussHermite"),
+        "mcml": (f"{_HOUSE}.simulation.mcml", "MCML"),
+        "gee": (f"{_HOUSE}.population.gee", "GEE"),
+        "fixed": (f"{_HOUSE}.fixed.groups", "FixedGroups"),
+        "pql": (f"{_HOUSE}.quasi.pql", "PQL"),
+        "mql": (f"{_HOUSE}.quasi.mql", "MQL"),
     }
 )
 

@@ -147,19 +147,14 @@ def test_no_file_and_no_folder_are_said(specification, tmp_path, capsys) -> None
     assert "nothing can be written there" in capsys.readouterr().err
 
 
-LEFT_OUT = "compare.methods: 'pql' is not available yet and is left out; available: 'laplace'."
-PQL_TOO = 'compare.methods=["pql", "laplace", "laplace", "pql"]'
-
-
-def test_a_method_that_is_not_there_yet_is_left_out_and_one_named_twice_counts_once(specification, capsys) -> None:
-    assert status("check", specification, "--set", PQL_TOO) == 0
-    assert capsys.readouterr().err.count(f"warning: {LEFT_OUT}") == 1
-    assert status("fit", specification, "--json", "--set", PQL_TOO, "--set", "sample.draws=20") == 3
-    out, err = capsys.readouterr()
-    document = json.loads(out)
-    assert document["warnings"] == [LEFT_OUT]
-    assert err.count(f"warning: {LEFT_OUT}") == 1
-    assert [fit["method"] for fit in document["fits"]] == ["laplace"]
+def test_methods_that_do_not_apply_are_said_and_one_named_twice_counts_once(specification, capsys) -> None:
+    methods = 'compare.methods=["pql", "laplace", "gee", "laplace", "agq"]'
+    assert status("check", specification, "--set", methods) == 0
+    capsys.readouterr()
+    assert status("fit", specification, "--json", "--set", methods, "--set", "sample.draws=20") == 3
+    document = json.loads(capsys.readouterr().out)
+    assert [fit["method"] for fit in document["fits"]] == ["pql", "laplace", "gee", "agq"]
+    assert [fit["loglik"] is None for fit in document["fits"]] == [True, False, True, False]
 
 
 def test_a_fit_without_an_answer_does_not_stop_the_posterior(specification, tmp_path, capsys, monkeypatch) -> None:

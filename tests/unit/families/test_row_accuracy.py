@@ -13,7 +13,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from bayesglmm.families import FAMILIES, compile_rows
+from bayesglmm.families import FAMILIES, compile_rows, get_family
+from bayesglmm.families.poisson import SATURATED
 
 TOLERANCE = (1e-12, 1e-12, 1e-10, 1e-8)
 _POSITIVE = [
@@ -161,13 +162,18 @@ def test_cloglog_beyond_overflow_has_its_limits():
 POISSON_Y = [0, 1, 7, 1000, 10**6]
 
 
+def saturated(y: int) -> list[mpmath.mpf]:
+    """Return the terms that l of a large count is relative to."""
+    return [-y * mpmath.log(y), mpmath.mpf(y)] if y > SATURATED else []
+
+
 @pytest.mark.parametrize("y", POISSON_Y)
 def test_poisson_log_rows(y):
     eta = np.append(ETA, np.log(max(y, 1)) + np.array([-1e-4, 0.0, 1e-4]))
     got = rows("poisson", "log", y, 1.0, eta)
     for i, x in enumerate(eta):
         mu = mpmath.exp(mpmath.mpf(float(x)))
-        terms = ([y * mpmath.mpf(float(x)), -mu], [y, -mu], [-mu], [-mu])
+        terms = ([y * mpmath.mpf(float(x)), -mu, *saturated(y)], [y, -mu], [-mu], [-mu])
         for k in range(4):
             assert_close(got[k, i], terms[k], TOLERANCE[k], f"d{k} at eta={x}")
     assert np.all(got[4:] == 0.0)
@@ -182,7 +188,21 @@ def test_poisson_sqrt_rows(y):
         x = mpmath.mpf(float(x))
         square = [-x * x, -2 * x, mpmath.mpf(-2), mpmath.mpf(0)]
         for k in range(4):
-            assert_close(got[k, i], [logarithm[k], square[k]], TOLERANCE[k], f"d{k} at eta={x}")
+            extra = saturated(y) if k == 0 else []
+            assert_close(got[k, i], [logarithm[k], square[k], *extra], TOLERANCE[k], f"d{k} at eta={x}")
+
+
+@pytest.mark.parametrize("link", ["log", "sqrt"])
+def test_large_counts_keep_their_digits(link):
+    y = 10**9
+    for shift in (-5, 0, 3):  # standard deviations of the count
+        mu = mpmath.mpf(y) + shift * mpmath.sqrt(y)
+        eta = float(mpmath.log(mu) if link == "log" else mpmath.sqrt(mu))
+        mu = mpmath.exp(mpmath.mpf(eta)) if link == "log" else mpmath.mpf(eta) ** 2
+        exact = y * mpmath.log(mu) - mu - mpmath.loggamma(y + 1)
+        family = get_family("poisson")
+        constant = family.log_constant(np.array([float(y)]), np.array([1.0]))[0]
+        assert float(rows("poisson", link, y, 1.0, eta)[0, 0] + constant - exact) == pytest.approx(0.0, abs=1e-9)
 
 
 def test_poisson_sqrt_at_zero():

@@ -132,5 +132,5 @@ def test_rows_do_not_collide_in_the_cache(two_processes):
         if name != "own":
             assert second[name][0] == value
     assert len({value for value, _ in first.values()}) == 4  # bernoulli and binomial share their row
-    assert len(data_files) == 2 * 4
+    assert len(data_files) == 3 * 4
     assert all(name.endswith(".1.nbc") for name in data_files)

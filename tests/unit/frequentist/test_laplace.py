@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import bayesglmm as bg
-from bayesglmm.frequentist.optimum import OptimumStatus
+from bayesglmm.frequentist.search.optimum import OptimumStatus
 
 REFERENCE = pd.read_csv(Path(__file__).parents[2] / "reference" / "laplace.csv")
 REFERENCE = REFERENCE[REFERENCE["method"] == "laplace"]

@@ -8,8 +8,8 @@ import pytest
 
 import bayesglmm as bg
 from bayesglmm.engine.linear import LinearMixed
-from bayesglmm.frequentist.optimum import OptimumStatus
-from bayesglmm.frequentist.profiled import ProfiledCriterion
+from bayesglmm.frequentist.linear.profiled import ProfiledCriterion
+from bayesglmm.frequentist.search.optimum import OptimumStatus
 
 pytestmark = pytest.mark.filterwarnings("ignore::bayesglmm.errors.DataWarning")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from bayesglmm.engine.linear import LinearMixed, Solved
-from bayesglmm.frequentist.optimum import Optimum
+from bayesglmm.frequentist.search.optimum import Optimum
 from bayesglmm.frequentist.working import Working
 
 __all__ = ["ProfiledCriterion"]

@@ -17,6 +17,7 @@ class OptimumStatus(Enum):
     BOUNDARY = "boundary"
     FLAT = "flat"
     STOPPED_EARLY = "stopped early"
+    UNCERTAIN = "uncertain"
 
     @property
     def cause(self) -> str:
@@ -51,6 +52,11 @@ _WORDS = {
     OptimumStatus.STOPPED_EARLY: (
         "the search stopped before the gradient was zero.",
         "rescale columns with scale(), simplify the group terms, or sample the posterior.",
+    ),
+    OptimumStatus.UNCERTAIN: (
+        "the log-likelihood was simulated, and the simulation is too coarse: its error is larger than was asked for, "
+        "or a few draws carry all the weight.",
+        "raise max_draws or the tolerance, draw around the modes (proposal='mode'), or sample the posterior.",
     ),
 }
 
@@ -90,6 +96,14 @@ class Optimum:
     @property
     def message(self) -> str:
         """Status, cause and remedy in one sentence each."""
+        if np.isnan(self.value) and self.status.usable:
+            # Equations without a likelihood: they have a solution and no maximum.
+            edge = (
+                ""
+                if self.status is OptimumStatus.CONVERGED
+                else " A standard deviation is 0 or a correlation is 1 or -1."
+            )
+            return f"{self.status.value}: the estimating equations are solved.{edge}"
         words = f"{self.status.value}: {self.status.cause}"
         return words if self.status is OptimumStatus.CONVERGED else f"{words} To do: {self.status.remedy}"
 

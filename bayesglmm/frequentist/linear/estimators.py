@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -16,17 +17,17 @@ from bayesglmm.frequentist.boundary import boundary_notes
 from bayesglmm.frequentist.components import Estimate, variance_components
 from bayesglmm.frequentist.fit import Fit
 from bayesglmm.frequentist.laplace import LaplaceLikelihood
-from bayesglmm.frequentist.maximise import Objective, maximise
+from bayesglmm.frequentist.linear.profiled import ProfiledCriterion
 from bayesglmm.frequentist.modes import mode_table
-from bayesglmm.frequentist.optimum import Optimum
-from bayesglmm.frequentist.profiled import ProfiledCriterion
+from bayesglmm.frequentist.search.maximise import Objective, maximise
+from bayesglmm.frequentist.search.optimum import Optimum
 from bayesglmm.frequentist.width import require_narrow_tail
 from bayesglmm.frequentist.working import Working
 
 __all__ = ["ML", "REML", "LinearFit", "require_linear"]
 
 #: A sigma so many times smaller than the response's spread is on its way to 0.
-_VANISHED = 1e-7
+_VANISHED = 1e-6
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ class LinearFit:
             evaluate=criterion.evaluate,
             units=np.diag(units),
             nonnegative=self.working.layout.diagonal,
-            reach=criterion.natural() / units,
+            natural=np.diag(criterion.natural()),
             columns=tuple(column - p for column in self.working.columns()),
             absorb=absorb,
             central=not self.model.design.is_large,
@@ -172,7 +173,7 @@ class LinearFit:
             estimand="conditional",
             estimates=(*fixed, *components),
             covariance=covariance,
-            modes=self._modes(at, sigma),
+            mode_source=functools.partial(self._modes, at, sigma),
             loglik=optimum.value,
             optimum=optimum,
             notes=boundary_notes(working, optimum, components),

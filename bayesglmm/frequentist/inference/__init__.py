@@ -1,0 +1,1 @@
+"""What may be said beyond estimates: contrasts, degrees of freedom, likelihood ratios, profiles, the bootstrap."""

@@ -1,0 +1,1 @@
+"""Population averages: generalized estimating equations."""

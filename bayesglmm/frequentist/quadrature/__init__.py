@@ -1,0 +1,1 @@
+"""Group effects integrated by quadrature: adaptive Gauss-Hermite, and the same without adaptation."""

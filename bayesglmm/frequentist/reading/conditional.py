@@ -1,0 +1,99 @@
+"""What a fit says of a row given the group effects: coefficients, effects, their covariances, the dispersion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bayesglmm.design import Design
+from bayesglmm.engine.effects import EffectColumns
+from bayesglmm.errors import SpecificationError
+from bayesglmm.families import compile_rows
+from bayesglmm.frequentist.fit import Fit
+from bayesglmm.grouping import GroupEffects
+
+__all__ = ["ConditionalModel"]
+
+
+@dataclass(frozen=True, eq=False)
+class ConditionalModel:
+    """Estimates in the places where the linear predictor has them.
+
+    Attributes
+    ----------
+    design : Design
+        Data.
+    beta : ndarray, shape (p,)
+        Coefficients.
+    u : ndarray, shape (Q,)
+        Group effects, term after term, level after level, as the formula codes them.
+    G : tuple of ndarray, each shape (q, q)
+        Covariance of each term's effects.
+    phi : float
+        Dispersion; 1 without one.
+    """
+
+    design: Design
+    beta: np.ndarray
+    u: np.ndarray
+    G: tuple[np.ndarray, ...]
+    phi: float
+
+    @classmethod
+    def of(cls, fit: Any, wanted: str) -> ConditionalModel:
+        """Read a fit for the function called ``wanted``; SpecificationError where it has no variances of effects."""
+        if not isinstance(fit, Fit):
+            raise SpecificationError(
+                f"{wanted}() takes a classical fit, such as model.fit('laplace') returns; a {type(fit).__name__} was "
+                "given."
+            )
+        sds = {e.name for e in fit.estimates if e.term == "sd"}
+        if fit.estimand != "conditional" or not sds:
+            raise SpecificationError(
+                f"{wanted}() needs a fit with standard deviations of group effects, and method {fit.method!r} of "
+                f"{fit.formula} has none; take model.fit('laplace') of a model with a group term."
+            )
+        design = fit.design
+        value = {(e.term, e.name): e.estimate for e in fit.estimates}
+        return cls(
+            design=design,
+            beta=np.array([value["fixed", name] for name in design.coefficients]),
+            u=fit.modes["mode"].to_numpy(dtype=np.float64),
+            G=tuple(_covariance(g, value) for g in design.groups),
+            phi=value["family", design.dispersion] if design.dispersion is not None else 1.0,
+        )
+
+    @property
+    def fixed(self) -> np.ndarray:
+        """Offset and common part of the linear predictor, shape (n,)."""
+        return np.asarray(self.design.offset + self.design.X @ self.beta)
+
+    def row_variances(self) -> np.ndarray:
+        """Return the variance of the group effects' sum in each row, sum over terms of z' G z, shape (n,)."""
+        total = np.zeros(self.design.n_rows)
+        for group, G in zip(self.design.groups, self.G, strict=True):
+            z = group.columns()
+            total += np.einsum("ki,kl,li->i", z, G, z)
+        return total
+
+    def derivatives(self) -> np.ndarray:
+        """Return weighted (l, d1, d2, d3, lp, d1p, d2p) of every row at its linear predictor, shape (7, n)."""
+        design = self.design
+        eta = self.fixed + EffectColumns.of(design).times(self.u)
+        out = np.empty((7, design.n_rows))
+        kernels = compile_rows(design.family_link.row)
+        kernels.derivatives(design.y, design.size, design.weights, eta, self.phi, out)
+        return out
+
+
+def _covariance(group: GroupEffects, value: dict[tuple[str, str], float]) -> np.ndarray:
+    """Return G of a term from its standard deviations and correlations (q, q)."""
+    sd = np.array([value["sd", group.sd_name(effect)] for effect in group.effects])
+    R = np.eye(group.n_effects)
+    pairs = [(i, k) for i in range(group.n_effects) for k in range(i)]
+    for (i, k), name in zip(pairs, group.cor_names(), strict=False):
+        # Beside a standard deviation of 0 there is no correlation, nor does it matter.
+        R[i, k] = R[k, i] = np.nan_to_num(value["cor", name])
+    return np.asarray(R * np.outer(sd, sd))

@@ -1,0 +1,72 @@
+"""V = Z G Z' + R: how the rows of a linear mixed model vary together once the group effects are integrated out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bayesglmm.errors import SpecificationError, nearest
+from bayesglmm.frequentist.fit import Fit
+from bayesglmm.frequentist.reading.conditional import ConditionalModel
+
+__all__ = ["MAX_ROWS", "marginal_covariance"]
+
+#: Beyond so many rows V as a whole would take half a gigabyte.
+MAX_ROWS = 8000
+
+
+def marginal_covariance(fit: Fit, by: str | None = None) -> pd.DataFrame | dict[str, pd.DataFrame]:
+    """Return V at the estimates of ``fit``, or its diagonal blocks by the levels of a grouping factor.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of a gaussian response with the identity link.
+    by : str, optional
+        A grouping factor of the model, ``"subject"``; a block for each of its levels is returned, with every group
+        term in it.
+
+    Returns
+    -------
+    DataFrame, shape (n, n), or dict of level to DataFrame
+        Rows and columns are labelled as the data's rows; squared units of the response.
+
+    Raises
+    ------
+    SpecificationError
+        Another family or link, a method without variances of group effects, a factor that the model does not have, or V
+        as a whole for more than `MAX_ROWS` rows.
+    """
+    design = fit.design
+    if (design.spec.family, design.spec.link) != ("gaussian", "identity"):
+        raise SpecificationError(
+            f"V = Z G Z' + R is the covariance of gaussian responses with the identity link, and this model is "
+            f"{design.spec.family} with the {design.spec.link} link: its responses have no such covariance matrix."
+        )
+    model = ConditionalModel.of(fit, "marginal_covariance")
+    if by is None:
+        if design.n_rows > MAX_ROWS:
+            raise SpecificationError(
+                f"V as a whole is written out for at most {MAX_ROWS} rows, and there are {design.n_rows}; ask for its "
+                "blocks: marginal_covariance(by=...) with a grouping factor."
+            )
+        return _block(model, np.arange(design.n_rows))
+    group = next((g for g in design.groups if g.name == by), None)
+    if group is None:
+        names = list(dict.fromkeys(g.name for g in design.groups))
+        raise SpecificationError(
+            f"{by!r} is no grouping factor of this model.{nearest(by, names)} Its factors: {', '.join(names)}."
+        )
+    order = np.argsort(group.codes, kind="stable")
+    rows = np.split(order, np.cumsum(np.bincount(group.codes, minlength=group.n_levels))[:-1])
+    return {level: _block(model, at) for level, at in zip(group.factor.levels, rows, strict=True)}
+
+
+def _block(model: ConditionalModel, rows: np.ndarray) -> pd.DataFrame:
+    design = model.design
+    V = np.diag(model.phi**2 * design.size[rows] ** 2 / design.weights[rows])
+    for group, G in zip(design.groups, model.G, strict=True):
+        columns, codes = group.columns()[:, rows], group.codes[rows]
+        V += (codes[:, None] == codes[None, :]) * (columns.T @ G @ columns)
+    labels = design.row_labels[rows]
+    return pd.DataFrame(V, index=labels, columns=labels)

@@ -1,0 +1,65 @@
+"""The edge of the parameter space and saddles: entries of Lambda pinned at zero, freed again, and ways up."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bayesglmm.frequentist.search.objective import Counted
+from bayesglmm.frequentist.search.polish import Polished
+
+__all__ = ["escape", "free", "pin"]
+
+_NEAR_ZERO = 1e-2
+_GAIN = 1e-7
+#: How far from zero is looked, as shares of a parameter's natural scale: the log-likelihood is even in a pinned entry,
+#: so that its gradient at zero says nothing, and where it rises from zero it may soon fall again.
+_LOOKS = (0.3, 0.05, 0.01, 0.002)
+#: Curvature upwards, in units of an inverse squared standard error at the start, beyond what rounding makes.
+_UPWARDS = 1e-5
+
+
+def pin(f: Counted, w: np.ndarray, pinned: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pin each column of Lambda whose diagonal entry is near zero, where zero is no worse."""
+    pinned = pinned.copy()
+    near = [c for c in f.objective.columns if not pinned[c[0]] and w[c[0]] <= _NEAR_ZERO * f.objective.reach[c[0]]]
+    if not near:
+        return w, pinned
+    value = f.value(w)
+    for column in near:
+        zero = f.absorb(w, column)
+        at_zero = f.value(zero)
+        if at_zero >= value - _GAIN:
+            w, value = zero, at_zero
+            pinned[column] = True
+    return w, pinned
+
+
+def free(f: Counted, w: np.ndarray, value: float, pinned: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return a better point off the boundary, or None if every pinned parameter is best at zero."""
+    for k in np.flatnonzero(pinned):
+        for look in _LOOKS:
+            away = w.copy()
+            away[k] = look * f.objective.reach[k]
+            if f.value(away) > value + _GAIN:
+                freed = pinned.copy()
+                freed[k] = False
+                return away, freed
+    return None
+
+
+def escape(f: Counted, at: Polished, pinned: np.ndarray) -> np.ndarray | None:
+    """Return a better point along a direction in which the log-likelihood curves upwards, or None without one."""
+    there = np.flatnonzero(~pinned)
+    H = at.hessian[np.ix_(there, there)]
+    if not len(there) or not np.isfinite(H).all():
+        return None
+    eigenvalues, vectors = np.linalg.eigh(-H)
+    if eigenvalues[0] > -_UPWARDS * max(float(eigenvalues[-1]), 1.0):
+        return None
+    for length in (1.0, -1.0, 0.1, -0.1):
+        away = at.w.copy()
+        away[there] += length * vectors[:, 0]
+        away = np.where(f.objective.nonnegative, np.abs(away), away)
+        if f.value(away) > at.value + _GAIN:
+            return away
+    return None

@@ -1,0 +1,1 @@
+"""Group effects integrated by simulation: importance sampling around the conditional modes."""

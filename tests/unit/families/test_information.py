@@ -1,0 +1,68 @@
+"""Expected information: the mean of -d2 over the family's distribution, for every link of every family."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import special
+
+from bayesglmm.families import FAMILIES, compile_rows
+
+ALL = [(family, link) for family, record in FAMILIES.items() for link in record.links]
+ETA = np.array([-3.0, -1.2, -0.4, 0.3, 0.9, 2.1])
+SIZE, PHI = 3.0, 1.7
+
+
+def outcomes(family: str, link: str, eta: float) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return responses, their probabilities (or quadrature weights) at eta, and the row's size."""
+    mu = float(FAMILIES[family].links[link].link.inverse(np.array(eta)))
+    if family == "gaussian":  # size is a known standard error
+        nodes, weights = special.roots_hermitenorm(40)
+        return mu + PHI * SIZE * nodes, weights / weights.sum(), SIZE
+    if family == "poisson":
+        y = np.arange(0.0, 200.0)
+        return y, np.exp(special.xlogy(y, mu) - mu - special.gammaln(y + 1.0)), 1.0
+    size = {"bernoulli": 1.0, "binomial": SIZE}[family]
+    y = np.arange(0.0, size + 1.0)
+    return y, special.comb(size, y) * mu**y * (1.0 - mu) ** (size - y), size
+
+
+@pytest.mark.parametrize(("family", "link"), ALL)
+def test_it_is_the_mean_of_the_negative_second_derivative_and_of_the_squared_score(family: str, link: str) -> None:
+    record = FAMILIES[family].links[link]
+    kernels = compile_rows(record.row)
+    for eta in ETA:
+        y, probability, size = outcomes(family, link, eta)
+        assert probability.sum() == pytest.approx(1.0, abs=1e-12)
+        sizes = np.full(len(y), size)
+        table = np.empty((7, len(y)))
+        kernels.derivatives(y, sizes, np.ones(len(y)), np.full(len(y), eta), PHI, table)
+        information = record.information(np.array([eta]), np.array([size]), PHI)
+        assert information.shape == (1,)
+        assert information[0] == pytest.approx(-(probability @ table[2]), rel=1e-9)
+        assert information[0] == pytest.approx(probability @ table[1] ** 2, rel=1e-9)
+        assert probability @ table[1] == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize(("family", "link"), ALL)
+def test_it_is_finite_and_not_negative_in_both_tails(family: str, link: str) -> None:
+    eta = np.array([-800.0, -40.0, -10.0, 0.0, 10.0, 40.0, 300.0])
+    information = FAMILIES[family].links[link].information(eta, np.ones(len(eta)), 1.0)
+    assert np.isfinite(information).all()
+    assert (information >= 0.0).all()
+
+
+@pytest.mark.parametrize(
+    ("link", "eta", "expected"),
+    [
+        ("logit", -40.0, 4.24835425529159e-18),  # mu (1 - mu)
+        ("logit", 40.0, 4.24835425529159e-18),
+        ("probit", -10.0, 7.77007743304013e-22),  # f^2 / (F (1 - F))
+        ("probit", 10.0, 7.77007743304013e-22),
+        ("cloglog", -30.0, 9.35762296883974e-14),  # w^2 / (exp(w) - 1), about w
+        ("cauchit", -1e6, 3.18309987504476e-19),  # about 1 / (pi |eta|^3)
+    ],
+)
+def test_tails_against_forty_digits_of_mpmath(link: str, eta: float, expected: float) -> None:
+    got = FAMILIES["bernoulli"].links[link].information(np.array([eta]), np.ones(1), 1.0)[0]
+    assert got == pytest.approx(expected, rel=1e-12)
