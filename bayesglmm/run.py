@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bayesglmm.comparison import Comparison, compare
 from bayesglmm.describe import describe
 from bayesglmm.errors import DataWarning, FitError, NotAvailableError, SpecificationError
+from bayesglmm.frequentist.registry import option_names
 from bayesglmm.model import GLMM
 from bayesglmm.outputs import document, json_text, prepare_folder, run_record, write_run
 from bayesglmm.published import Published, misnamed
@@ -92,6 +93,12 @@ def _model(path: Path, settings: Sequence[str]) -> tuple[ModelFile, GLMM, list[s
     return file, model, [str(w.message) for w in caught if issubclass(w.category, DataWarning)]
 
 
+def _options(method: str, file: ModelFile) -> dict[str, Any]:
+    """Return the options that a file gives to a method: those that simulate take its seed."""
+    seed = file.sample.seed
+    return {"seed": seed} if seed is not None and "seed" in option_names(method) else {}
+
+
 def _published(file: ModelFile) -> list[Published]:
     return [Published(p.method, p.reference, p.estimates) for p in file.published]
 
@@ -143,7 +150,7 @@ def fit_file(path: Path, settings: Sequence[str], *, out: Path | None, as_json: 
         began = time.perf_counter()
         try:
             with _busy(f"fitting by {method}", progress):
-                fits.append(model.fit(method))
+                fits.append(model.fit(method, **_options(method, file)))
         except (FitError, NotAvailableError, SpecificationError) as error:
             failures.append(NoFit(method, str(error)))
         seconds[method] = time.perf_counter() - began

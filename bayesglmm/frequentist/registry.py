@@ -11,7 +11,7 @@ from typing import Any
 from bayesglmm.errors import SpecificationError, nearest
 from bayesglmm.frequentist.estimator import Estimator
 
-__all__ = ["METHODS", "make_estimator"]
+__all__ = ["METHODS", "make_estimator", "option_names"]
 
 _HOUSE = "bayesglmm.frequentist"
 
@@ -44,9 +44,8 @@ def make_estimator(method: Any, options: Mapping[str, Any]) -> Estimator:
         raise SpecificationError(
             f"method {method!r} is unknown.{nearest(str(method), METHODS)} Methods: {', '.join(METHODS)}."
         )
-    module, name = METHODS[method]
-    kind = getattr(importlib.import_module(module), name)
-    allowed = [field.name for field in dataclasses.fields(kind)]
+    kind = _kind(method)
+    allowed = option_names(method)
     for option in options:
         if option not in allowed:
             there = f"its options: {', '.join(allowed)}" if allowed else "it has no options"
@@ -55,3 +54,13 @@ def make_estimator(method: Any, options: Mapping[str, Any]) -> Estimator:
             )
     made: Estimator = kind(**options)
     return made
+
+
+def option_names(method: str) -> tuple[str, ...]:
+    """Return the names of a method's options."""
+    return tuple(field.name for field in dataclasses.fields(_kind(method)))
+
+
+def _kind(method: str) -> Any:
+    module, name = METHODS[method]
+    return getattr(importlib.import_module(module), name)
