@@ -17,6 +17,7 @@ import numpy as np
 from bayesglmm.compiled import compiled, jitable, source_stamp
 from bayesglmm.covariance.correlation import correlation_adjoint, correlation_factor
 from bayesglmm.density.layout import COR, HAS_INTERCEPT, LEVELS, SD, SLOPE, STRUCTURE, Q, Z
+from bayesglmm.families.rows import sum_rows
 from bayesglmm.priors import evaluate_scalar
 
 __all__ = ["add_group_effects", "compile_joint", "group_factor", "joint", "natural_scalars", "spread_effects"]
@@ -148,7 +149,6 @@ def joint(row, x, rows, X, center, slopes, codes, terms, table, lkj, work, u, gu
     codes (terms, n); terms (terms, 8); table (scalars, 8) of priors; lkj (terms,); work (2, n), u and gu (group
     effects,) as work space; grad.
     """
-    n = rows.shape[1]
     p = X.shape[1]
     n_scalars = table.shape[0]
     eta, score = work[0], work[1]
@@ -170,13 +170,7 @@ def joint(row, x, rows, X, center, slopes, codes, terms, table, lkj, work, u, gu
 
     has_dispersion = n_scalars > p + n_sds
     phi = values[n_scalars - 1] if has_dispersion else 1.0
-    log_likelihood = 0.0
-    g_log_phi = 0.0
-    for i in range(n):
-        l, d1, _, _, lp, _, _ = row(rows[0, i], rows[1, i], eta[i], phi)
-        log_likelihood += rows[2, i] * l
-        g_log_phi += rows[2, i] * lp
-        score[i] = rows[2, i] * d1
+    log_likelihood, g_log_phi = sum_rows(row, rows[0], rows[1], rows[2], eta, phi, score)
     total += log_likelihood
 
     if has_dispersion:

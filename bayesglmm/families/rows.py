@@ -10,13 +10,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numba import types
 from numba.extending import register_jitable
 
-from bayesglmm.compiled import compiled, compiled_pointer, source_stamp
+from bayesglmm.compiled import compiled, compiled_pointer, jitable, source_stamp
 from bayesglmm.families.record import Row
 
-__all__ = ["RowKernels", "compile_rows", "compiled_scalar"]
+__all__ = ["RowKernels", "compile_rows", "compiled_scalar", "sum_rows"]
+
+#: Rows of a block: small enough for the nearest cache.
+_BLOCK = 256
 
 # Arrays out of a data frame may be read-only; a writable array is accepted in the same place.
 _IN = types.Array(types.float64, 1, "C", readonly=True)
@@ -60,19 +64,59 @@ def _stamp(row: Row) -> int:
     return zlib.crc32(Path(inspect.getfile(row)).read_bytes(), source_stamp())
 
 
+@jitable
+def sum_rows(row, y, size, weights, eta, phi, d1_out):  # type: ignore[no-untyped-def]  # compiled
+    """Fill d1_out; return the sums of weights * l and weights * lp. In blocks, for vector instructions."""
+    block = np.empty((2, _BLOCK))
+    value = 0.0
+    slope = 0.0
+    for first in range(0, y.shape[0], _BLOCK):
+        last = min(first + _BLOCK, y.shape[0])
+        ys, sizes, ws, etas, out = (
+            y[first:last],
+            size[first:last],
+            weights[first:last],
+            eta[first:last],
+            d1_out[first:last],
+        )
+        for i in range(last - first):
+            l, d1, _d2, _d3, lp, _d1p, _d2p = row(ys[i], sizes[i], etas[i], phi)
+            block[0, i] = ws[i] * l
+            block[1, i] = ws[i] * lp
+            out[i] = ws[i] * d1
+        for i in range(last - first):
+            value += block[0, i]
+            slope += block[1, i]
+    return value, slope
+
+
+@jitable
+def fill_rows(row, y, size, weights, eta, phi, out):  # type: ignore[no-untyped-def]  # compiled
+    """Fill the seven rows of ``out`` with weights * (l, d1, d2, d3, lp, d1p, d2p)."""
+    block = np.empty((7, _BLOCK))
+    for first in range(0, y.shape[0], _BLOCK):
+        last = min(first + _BLOCK, y.shape[0])
+        ys, sizes, ws, etas = y[first:last], size[first:last], weights[first:last], eta[first:last]
+        for i in range(last - first):
+            l, d1, d2, d3, lp, d1p, d2p = row(ys[i], sizes[i], etas[i], phi)
+            block[0, i] = ws[i] * l
+            block[1, i] = ws[i] * d1
+            block[2, i] = ws[i] * d2
+            block[3, i] = ws[i] * d3
+            block[4, i] = ws[i] * lp
+            block[5, i] = ws[i] * d1p
+            block[6, i] = ws[i] * d2p
+        for k in range(7):
+            for i in range(last - first):
+                out[k, first + i] = block[k, i]
+
+
 def _value_gradient_loop(row: Row, stamp: int) -> Callable[..., Any]:
     def value_gradient(  # type: ignore[no-untyped-def]  # pragma: no cover (runs as machine code)
         y, size, weights, eta, phi, d1_out
     ):
         _ = stamp
-        value = 0.0
-        slope = 0.0
-        for i in range(y.shape[0]):
-            l, d1, _d2, _d3, lp, _d1p, _d2p = row(y[i], size[i], eta[i], phi)
-            value += weights[i] * l
-            slope += weights[i] * lp
-            d1_out[i] = weights[i] * d1
-        return value, slope
+        return sum_rows(row, y, size, weights, eta, phi, d1_out)
 
     return value_gradient
 
@@ -82,16 +126,7 @@ def _derivatives_loop(row: Row, stamp: int) -> Callable[..., Any]:
         y, size, weights, eta, phi, out
     ):
         _ = stamp
-        for i in range(y.shape[0]):
-            l, d1, d2, d3, lp, d1p, d2p = row(y[i], size[i], eta[i], phi)
-            weight = weights[i]
-            out[0, i] = weight * l
-            out[1, i] = weight * d1
-            out[2, i] = weight * d2
-            out[3, i] = weight * d3
-            out[4, i] = weight * lp
-            out[5, i] = weight * d1p
-            out[6, i] = weight * d2p
+        fill_rows(row, y, size, weights, eta, phi, out)
 
     return derivatives
 
@@ -99,10 +134,7 @@ def _derivatives_loop(row: Row, stamp: int) -> Callable[..., Any]:
 def _pointer_loop(row: Row, stamp: int) -> Callable[..., Any]:
     def pointer(y, size, weights, eta, phi, out):  # type: ignore[no-untyped-def]  # pragma: no cover (machine code)
         _ = stamp
-        for i in range(y.shape[0]):
-            values = row(y[i], size[i], eta[i], phi)
-            for k in range(7):
-                out[k, i] = weights[i] * values[k]
+        fill_rows(row, y, size, weights, eta, phi, out)
 
     return pointer
 
