@@ -15,7 +15,7 @@ from bayesglmm.errors import SpecificationError
 from bayesglmm.formula import columns as columns_of
 from bayesglmm.formula import node_text, parse
 from bayesglmm.partings import partings
-from bayesglmm.schema import TERMS, number
+from bayesglmm.schema import TERMS, number, shown_names, tail_probabilities
 
 __all__ = ["Comparison", "Result", "compare"]
 
@@ -87,13 +87,14 @@ class Comparison:
 
     def table(self, digits: int = 3) -> pd.DataFrame:
         """Return one row a parameter and one text column a result: estimate, (standard error), [interval]."""
-        wide: dict[str, dict[str, str]] = {}
+        wide: dict[tuple[str, str], dict[str, str]] = {}
         figures = self.frame[["estimate", "std_error", "lower", "upper"]].to_numpy(dtype=np.float64).tolist()
-        for name, column, row in zip(self.frame["name"], self.frame["column"], figures, strict=True):
-            wide.setdefault(str(name), {})[str(column)] = _cell(*row, digits=digits)
-        table = pd.DataFrame.from_dict(wide, orient="index", columns=list(self.columns)).fillna("")
-        table.index.name = "parameter"
-        return table
+        parameters = zip(self.frame["term"].astype(str), self.frame["name"].astype(str), strict=True)
+        for parameter, column, row in zip(parameters, self.frame["column"], figures, strict=True):
+            wide.setdefault(parameter, {})[str(column)] = _cell(*row, digits=digits)
+        rows = [[cells.get(column, "") for column in self.columns] for cells in wide.values()]
+        shown = shown_names([term for term, _ in wide], [name for _, name in wide])
+        return pd.DataFrame(rows, index=pd.Index(shown, name="parameter", dtype="str"), columns=list(self.columns))
 
     def __repr__(self) -> str:
         return "\n".join([self.table().to_string(), "", *self.references, *self.notes])
@@ -135,6 +136,7 @@ def compare(*results: Result, level: float = 0.95) -> Comparison:
     Fits of different formulas or data are shown, and the first notes say so; where they part is then not explained.
     """
     _require_results(results)
+    tail_probabilities(level)
     columns: list[str] = []
     references: list[str] = []
     frames = []
@@ -150,6 +152,7 @@ def compare(*results: Result, level: float = 0.95) -> Comparison:
         frames.append(result.tidy(level).assign(column=column))
     _require_one_response(results, columns)
     _require_common_names(results, columns, frames)
+    frames = _with_known_terms(results, frames)
     frame = pd.concat(frames, ignore_index=True)
     order = {term: k for k, term in enumerate(TERMS)}
     frame = frame.sort_values("term", key=lambda t: t.map(order), kind="stable", ignore_index=True)
@@ -193,6 +196,27 @@ def _require_common_names(results: Sequence[Result], columns: Sequence[str], fra
     if named and not set.intersection(*map(set, named.values())):
         names = "; ".join(f"{column}: {', '.join(map(str, given))}" for column, given in named.items())
         raise SpecificationError(f"these results have no parameter in common ({names}); compare results of one model.")
+
+
+def _with_known_terms(results: Sequence[Result], frames: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Return the frames, with published figures under the terms of the computed parameters of their names.
+
+    A publication gives names alone: its ``sigma`` is what a fit beside it calls so, a dispersion or a coefficient.
+    """
+    known: dict[str, list[str]] = {}
+    for result, frame in zip(results, frames, strict=True):
+        if not result.reference:
+            for term, name in zip(frame["term"], frame["name"], strict=True):
+                known.setdefault(name, []).append(term)
+    matched = []
+    for result, frame in zip(results, frames, strict=True):
+        if result.reference:
+            rows = zip(frame["term"], frame["name"], strict=True)
+            terms = [term if term in known.get(name, [term]) else known[name][0] for term, name in rows]
+            matched.append(frame.assign(term=terms))
+        else:
+            matched.append(frame)
+    return matched
 
 
 def _differences(results: Sequence[Result], columns: Sequence[str]) -> Iterator[str]:

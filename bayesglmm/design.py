@@ -133,6 +133,11 @@ class Design:
         return None if self.spec.formula.response.se is not None else self.family.dispersion
 
     @property
+    def is_linear(self) -> bool:
+        """Whether this is a linear mixed model: a gaussian response with the identity link."""
+        return (self.spec.family, self.spec.link) == ("gaussian", "identity")
+
+    @property
     def n_effects(self) -> int:
         """Number of group effects, summed over all group terms."""
         return sum(g.size for g in self.groups)
@@ -155,8 +160,12 @@ class Design:
         DataError
             Another length, values that are not finite, or values outside the family's support.
         """
-        values = np.ascontiguousarray(y, dtype=np.float64)
         name = self.response_name
+        given = np.asarray(y)
+        if given.dtype.kind not in "biuf":
+            message = f"a response of {given.dtype} was given; give real numbers, as design.y holds them."
+            raise DataError([Problem(name, message, "response")])
+        values = np.ascontiguousarray(given, dtype=np.float64)
         if values.shape != (self.n_rows,):
             message = (
                 f"a response of shape {values.shape} was given; give one value for each of the {self.n_rows} rows."

@@ -34,7 +34,7 @@ def partings(results: Sequence[Any], frames: Sequence[pd.DataFrame]) -> Iterator
         if result.estimand != "conditional":
             yield (
                 f"{result.method} estimates population averages; the other columns hold given the group effects and "
-                "are larger in size wherever the link is not the identity."
+                "answer another question wherever the link is not the identity (bg.attenuation relates the two)."
             )
             continue
         both = posterior.merge(frame, on=["term", "name"], suffixes=("", "_fit")).dropna(subset=["estimate_fit"])

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bayesglmm.errors import SpecificationError
 
-__all__ = ["TERMS", "TIDY_COLUMNS", "TIDY_DIAGNOSTICS", "number", "tail_probabilities", "tidy_frame"]
+__all__ = ["TERMS", "TIDY_COLUMNS", "TIDY_DIAGNOSTICS", "number", "shown_names", "tail_probabilities", "tidy_frame"]
 
 #: Kinds of parameters, in the order in which tables list them.
 TERMS = ("fixed", "sd", "cor", "family", "group")
@@ -48,6 +48,24 @@ def tail_probabilities(level: float) -> tuple[float, float]:
     if isinstance(level, bool) or not isinstance(level, numbers.Real) or not 0.0 < level < 1.0:
         raise SpecificationError(f"level={level!r} is not a number between 0 and 1; a 95% interval is level=0.95.")
     return (1.0 - float(level)) / 2.0, (1.0 + float(level)) / 2.0
+
+
+def shown_names(terms: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Return what each parameter is called in a table where a name may stand for one parameter only.
+
+    A column of the data may bear the name of another parameter, such as ``sigma``: its coefficient is then shown as
+    ``sigma (coefficient)``.
+
+    Parameters
+    ----------
+    terms, names : sequence of str
+        Of each parameter; one that is listed again is called the same again.
+    """
+    others = {name for term, name in zip(terms, names, strict=True) if term != "fixed"}
+    return [
+        f"{name} (coefficient)" if term == "fixed" and name in others else name
+        for term, name in zip(terms, names, strict=True)
+    ]
 
 
 def tidy_frame(

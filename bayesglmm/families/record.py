@@ -50,9 +50,10 @@ class FamilyLink:
     link : Link
         The link.
     row : callable
-        ``row(y, size, eta, phi) -> (l, d1, d2, d3, lp, d1p, d2p)``, a scalar function that compiled loops
-        call (see `rows.compile_rows`). ``l`` is the log density (natural logarithm) of one row without the
-        terms that depend on y and size alone (those are `Family.log_constant`); ``d1``, ``d2``, ``d3`` are
+        ``row(y, size, eta, phi) -> (l, d1, d2, d3, lp, d1p, d2p)``, a scalar function for compiled loops
+        (see `rows.compile_rows`; not every one runs as Python). ``l`` is the log density (natural logarithm)
+        of one row without the terms that depend on y and size alone (those are `Family.log_constant`); ``d1``,
+        ``d2``, ``d3`` are
         its derivatives in eta; ``lp``, ``d1p``, ``d2p`` those of ``l``, ``d1``, ``d2`` in log(phi), 0 where
         a family has no dispersion.
     graph : callable

@@ -15,7 +15,7 @@ from scipy.special import ndtr
 from bayesglmm.design import Design
 from bayesglmm.frequentist.components import Estimate
 from bayesglmm.frequentist.search.optimum import Optimum
-from bayesglmm.schema import number, tidy_frame
+from bayesglmm.schema import number, tail_probabilities, tidy_frame
 
 if TYPE_CHECKING:
     from bayesglmm.frequentist.estimator import Prepared
@@ -286,6 +286,8 @@ class Fit:
         ------
         SpecificationError
             Settings out of range, weighted rows, or a method whose estimates define no distribution of the data (GEE).
+        FitError
+            The fit is no maximum.
         """
         from bayesglmm.frequentist.inference.bootstrap import bootstrap
 
@@ -301,7 +303,13 @@ class Fit:
             from 0 to estimate + z se), on Fisher's z for correlations.
         group : bool
             Whether conditional modes are listed too.
+
+        Raises
+        ------
+        SpecificationError
+            The level is no number between 0 and 1.
         """
+        tail_probabilities(level)
         rows = list(self.estimates)
         if group:
             figures = self.modes[["mode", "std_error"]].to_numpy(dtype=np.float64).tolist()
@@ -323,8 +331,10 @@ class Fit:
     def _words(self) -> str:
         criteria = f"log-likelihood {self.loglik:.4f}, AIC {self.aic:.2f}, BIC {self.bic:.2f}, "
         known = criteria if np.isfinite(self.loglik) else "no log-likelihood, "
+        known += "coefficients of the population's average, " if self.estimand == "marginal" else ""
         lines = [self.description, f"{known}{self.design.n_rows} rows", self.optimum.message]
-        return "\n".join([*lines, *(f"  - {note}" for note in self.notes)])
+        said = [*self.notes, self.caveat] if self.caveat else self.notes
+        return "\n".join([*lines, *(f"  - {note}" for note in said)])
 
     def __repr__(self) -> str:
         def show(frame: pd.DataFrame) -> str:

@@ -21,7 +21,7 @@ from bayesglmm.frequentist.boundary import boundary_notes, unbounded_spreads
 from bayesglmm.frequentist.components import Estimate, variance_components
 from bayesglmm.frequentist.fit import Fit
 from bayesglmm.frequentist.search.maximise import Objective, maximise
-from bayesglmm.frequentist.search.optimum import Optimum, OptimumStatus
+from bayesglmm.frequentist.search.optimum import Optimum, OptimumStatus, better
 from bayesglmm.frequentist.search.start import find_start, natural_units
 from bayesglmm.frequentist.working import Working
 
@@ -113,8 +113,12 @@ class MaximumLikelihood:
         working = self.likelihood.working
         marginal = LaplaceMarginal.of(working.design) if self.marginal is None else self.marginal
         with blas_threads(marginal.rows.pattern.n_tail):
-            first = find_start(marginal, working) if start is None else start
-            optimum = maximise(objective_of(self.likelihood, natural_units(marginal, working, first)), first)
+            first = find_start(marginal, working) if start is None else working.lifted(start)
+            objective = objective_of(self.likelihood, natural_units(marginal, working, first))
+            optimum = maximise(objective, first)
+            if working.shares_columns(optimum.pinned):
+                # Correlations on the boundary can be a trap: look once more from independent effects.
+                optimum = better(optimum, maximise(objective, working.with_spread(optimum.x, 0.5)))
             _refuse_without_maximum(working, optimum)
             if unbounded_spreads(working, optimum):
                 optimum = replace(optimum, status=OptimumStatus.FLAT)

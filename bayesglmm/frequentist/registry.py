@@ -48,7 +48,7 @@ def make_estimator(method: Any, options: Mapping[str, Any]) -> Estimator:
     allowed = option_names(method)
     for option in options:
         if option not in allowed:
-            there = f"its options: {', '.join(allowed)}" if allowed else "it has no options"
+            there = ", ".join(allowed) if allowed else "none, it has no options"
             raise SpecificationError(
                 f"option {option!r} is unknown to method {method!r}.{nearest(option, allowed)} Allowed: {there}."
             )

@@ -90,6 +90,13 @@ class Working:
         x[self.theta] = np.where(self.layout.diagonal, fraction * self._theta_units(), 0.0)
         return x
 
+    def lifted(self, x: np.ndarray) -> np.ndarray:
+        """Return x with variances near zero lifted to a hundredth of their natural size: a start is no verdict."""
+        x = x.copy()
+        least = 0.1 * self._theta_units()
+        x[self.theta] = np.where(self.layout.diagonal, np.maximum(x[self.theta], least), x[self.theta])
+        return x
+
     def nonnegative(self) -> np.ndarray:
         """Return which entries of x are kept >= 0, bool, shape (size,)."""
         flags = np.zeros(self.size, dtype=bool)
@@ -106,6 +113,14 @@ class Working:
                 members = members[np.argsort(rows[members] != k, kind="stable")]
                 found.append(self.n_beta + part.start + members)
         return tuple(found)
+
+    def shares_columns(self, pinned: np.ndarray) -> bool:
+        """Return whether a pinned entry of x belongs to a term whose effects are correlated."""
+        for group, part in zip(self.design.groups, self.layout.slices, strict=True):
+            where = slice(self.n_beta + part.start, self.n_beta + part.stop)
+            if group.structure.correlated and pinned[where].any():
+                return True
+        return False
 
     def absorb(self, x: np.ndarray, column: np.ndarray) -> np.ndarray:
         """Return x with a column of Lambda zero and Lambda Lambda' otherwise kept (its lower factor refactored)."""

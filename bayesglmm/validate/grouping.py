@@ -90,6 +90,7 @@ def grouping_warnings(design: Design) -> list[Problem]:
             )
             problems.append(Problem(name, message, "few levels"))
         problems += _singletons(name, group)
+        problems += _unknowable(name, group, design)
     for group in design.groups:
         if design.dispersion is not None and group.size >= design.n_rows and group.n_effects > 1:
             message = (
@@ -99,6 +100,18 @@ def grouping_warnings(design: Design) -> list[Problem]:
             )
             problems.append(Problem(group.label, message, "identification"))
     return problems
+
+
+def _unknowable(name: str, group: GroupEffects, design: Design) -> list[Problem]:
+    """Return that a level for every row cannot vary the chances of single trials: a mixture of coins is a coin."""
+    single = len(design.family.violations(np.array([2.0]), np.ones(1))) > 0 and bool((design.size == 1.0).all())
+    if group.n_levels < design.n_rows or not single:
+        return []
+    message = (
+        f"as many levels as rows ({group.n_levels}), each a single trial: the data say nothing about sd({name}). "
+        "Leave its group term out, or group by something that repeats."
+    )
+    return [Problem(name, message, "identification")]
 
 
 def _singletons(name: str, group: GroupEffects) -> list[Problem]:

@@ -61,7 +61,7 @@ def made(seed: int, groups: int = 9, size: int = 8) -> pd.DataFrame:
     return pd.DataFrame({**columns, "n": counts, "x": x, "o": rng.normal(size=len(x)) * 0.5, "g": [f"g{k}" for k in j]})
 
 
-def same(a: bg.Fit, b: bg.Fit, shift: float = 0.0) -> None:
+def assert_same(a: bg.Fit, b: bg.Fit, shift: float = 0.0) -> None:
     """Hold that two fits converged to one log-likelihood, but for a known shift."""
     assume(a.optimum.status.usable and not a.optimum.pinned.any())
     assert b.optimum.status is a.optimum.status
@@ -77,10 +77,31 @@ def test_names_of_groups_and_order_of_rows(way: Way, seed: int, random: Any) -> 
     order = random.sample(range(len(data)), len(data))
     moved = data.assign(g=data["g"].map(dict(zip(names, others, strict=True)))).iloc[order]
     before, after = way.fit(data), way.fit(moved)
-    same(before, after)
+    assert_same(before, after)
     modes = [f.modes.set_index("level")["mode"] for f in (before, after)]
     for name, other in zip(names, others, strict=True):
         assert modes[1][other] == pytest.approx(modes[0][name], abs=1e-5)
+
+
+@fewer
+@given(
+    st.sampled_from([ML, REML, LAPLACE[2]]),
+    st.sampled_from(["x + (1 | g) + (1 | h)", "x + (1 | h) + (x || g)", "x + (1 | g / h)"]),
+    SEEDS,
+    st.randoms(use_true_random=False),
+)
+def test_names_and_order_of_crossed_and_nested_groups(way: Way, right: str, seed: int, random: Any) -> None:
+    data = made(seed, groups=12, size=12)
+    rng = np.random.default_rng(seed + 1)
+    h = rng.integers(0, 6, size=len(data))
+    within = rng.normal(size=(12, 6))[np.repeat(np.arange(12), 12), h] if "/" in right else rng.normal(size=6)[h]
+    slopes = np.repeat(rng.normal(size=12), 12) * data["x"] if "||" in right else 0.0
+    data["y"] += 1.5 * within + slopes
+    data["n"] = rng.poisson(np.exp(0.5 + 0.5 * data["y"]))
+    data["h"] = [f"h{k}" for k in h]
+    other = dict(zip(sorted(data["h"].unique()), random.sample("uvwxyz", data["h"].nunique()), strict=True))
+    moved = data.assign(h=data["h"].map(other)).iloc[random.sample(range(len(data)), len(data))]
+    assert_same(way.fit(data, right), way.fit(moved, right))
 
 
 @fewer
@@ -92,7 +113,7 @@ def test_a_row_of_trials_is_as_many_rows_of_one(ways: tuple[Way, Way], seed: int
     split["s"] = (nth < split["k"]).astype(int)
     bernoulli, binomial = ways
     coefficients = math.prod(math.comb(m, k) for m, k in zip(data["m"], data["k"], strict=True))
-    same(binomial.fit(data), bernoulli.fit(split), -math.log(coefficients))
+    assert_same(binomial.fit(data), bernoulli.fit(split), -math.log(coefficients))
 
 
 @fewer
@@ -102,7 +123,7 @@ def test_an_offset_is_the_logarithm_of_an_exposure(way: Way, seed: int, constant
     data["exposure"] = np.exp(data["o"] + constant)
     offset = way.fit(data, "x + offset(o) + (1 | g)")
     exposure = way.fit(data, "x + offset(log(exposure)) + (1 | g)")
-    same(offset, exposure)
+    assert_same(offset, exposure)
     moved = exposure.coefficients["estimate"] - offset.coefficients["estimate"]
     assert moved.to_numpy() == pytest.approx([-constant, 0.0], abs=1e-5)
 
@@ -114,7 +135,7 @@ def test_another_start_ends_at_the_same_place(way: Way, seed: int, step: float, 
     x = fit.optimum.x.copy()
     x[:2] += step
     x[2:] *= factor
-    same(fit, fit.prepared.fit(x))
+    assert_same(fit, fit.prepared.fit(x))
 
 
 @few
@@ -123,7 +144,7 @@ def test_origin_and_unit_of_a_covariate(way: Way, seed: int, origin: float, unit
     data = made(seed)
     before, after = way.fit(data), way.fit(data.assign(x=(data["x"] - origin) / unit))
     # REML's likelihood is that of contrasts, in whose density the columns of X have a length: -log|X'V^-1X| / 2.
-    same(before, after, math.log(abs(unit)) if way.method == "reml" else 0.0)
+    assert_same(before, after, math.log(abs(unit)) if way.method == "reml" else 0.0)
     slopes = [f.coefficients.loc["x"] for f in (before, after)]
     assert slopes[1]["estimate"] == pytest.approx(slopes[0]["estimate"] * unit, rel=1e-4, abs=1e-6 * abs(unit))
     assert slopes[1]["std_error"] == pytest.approx(slopes[0]["std_error"] * abs(unit), rel=1e-4)
@@ -138,6 +159,6 @@ def test_origin_and_unit_of_a_slope_that_varies(way: Way, seed: int, origin: flo
     data["y"] += 0.8 * slopes * data["x"]
     data["n"] = rng.poisson(np.exp(0.5 + (0.3 + 0.4 * slopes) * data["x"] + 0.5 * slopes))
     before, after = (way.fit(d, "x + (x | g)") for d in (data, data.assign(x=(data["x"] - origin) / unit)))
-    same(before, after, math.log(unit) if way.method == "reml" else 0.0)
+    assert_same(before, after, math.log(unit) if way.method == "reml" else 0.0)
     sds = [f.variance_components.loc["sd(g, x)", "estimate"] for f in (before, after)]
     assert sds[1] == pytest.approx(sds[0] * unit, rel=1e-4)

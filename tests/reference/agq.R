@@ -74,6 +74,9 @@ logit <- binomial("logit")
 problem("toenail", "toenail", toenail, "outcome ~ treatment * time + (1 | patient_id)",
         outcome ~ treatment * time + (1 | patient_id), logit, c(5, 11, 25, 50, 100),
         c("Intercept", "treatment[terbinafine]", "time", "treatment[terbinafine]:time"), "sd(patient_id)")
+problem("toenail_month", "toenail", toenail, "outcome ~ treatment * month + (1 | patient_id)",
+        outcome ~ treatment * month + (1 | patient_id), logit, c(3, 5, 10, 20, 50),
+        c("Intercept", "treatment[terbinafine]", "month", "treatment[terbinafine]:month"), "sd(patient_id)")
 problem("cbpp", "cbpp", cbpp, "incidence | trials(size) ~ period + (1 | herd)",
         cbind(incidence, size - incidence) ~ period + (1 | herd), logit, c(9, 25),
         c("Intercept", "period[2]", "period[3]", "period[4]"), "sd(herd)")

@@ -200,3 +200,26 @@ def test_a_fit_in_other_units_prints_its_figures() -> None:
     assert "e-" in shown
     assert shown in repr(fit)
     assert shown in fit._repr_html_()
+
+
+def test_a_column_called_sigma_has_a_row_of_its_own() -> None:
+    data = bg.load_dataset("sleepstudy").rename(columns={"days": "sigma"})
+    fit = bg.GLMM("reaction ~ sigma + (sigma | subject)", data).fit("ml")
+    published = Published("Book", "A. Book (2000)", {"sigma": 25.6})
+    table = bg.compare(fit, published).table()
+    assert table.index.is_unique
+    assert table.iloc[:, 0]["sigma (coefficient)"].startswith("10.467 ")
+    assert table.iloc[:, 0]["sigma"].startswith("25.592 ")
+    assert list(table.iloc[:, 1][["sigma (coefficient)", "sigma"]]) == ["", "25.600"]
+
+
+def test_a_published_figure_stands_beside_the_computed_one_of_its_name() -> None:
+    fit = Result("laplace", {"Intercept": (1.0, 0.2), "sigma": (0.5, 0.1)})  # a coefficient here, and nothing else
+    table = bg.compare(fit, Published("Book", "A. Book (2000)", {"sigma": 0.4})).table()
+    assert list(table.index) == ["Intercept", "sigma"]
+    assert table.iloc[1, 1] == "0.400"
+
+
+def test_a_level_that_is_none_is_refused() -> None:
+    with pytest.raises(bg.SpecificationError, match="level='a' is not a number between 0 and 1"):
+        bg.compare(POSTERIOR, level="a")  # type: ignore[arg-type]

@@ -29,6 +29,8 @@ class GroupColumns:
     T : ndarray, shape (p + Q, k)
         (beta, u) = T gamma. Where X has the column that an effect multiplies, the effects are deviations that sum to 0
         over the levels, and the coefficient is their mean.
+    inner : ndarray, shape (p + Q, k)
+        The same for the effects of centred columns, in which D is made: far from 0 a covariate is all but constant.
     known : ndarray of bool, shape (p + Q,)
         Which entries of (beta, u) the data identify, those that are held at 0 aside.
     held : ndarray of bool, shape (p,)
@@ -37,12 +39,14 @@ class GroupColumns:
 
     D: sparse.csr_array
     T: np.ndarray
+    inner: np.ndarray
     known: np.ndarray
     held: np.ndarray
 
     @classmethod
     def of(cls, design: Design, used: np.ndarray) -> GroupColumns:
         """Code ``design``'s rows ``used`` (bool, shape (n,)); a level without such a row has no column."""
+        S = _origin(design, used)
         X, Z = design.X[used], _effects(design, used)
         p = X.shape[1]
         present = np.concatenate([np.ones(p, dtype=bool), np.asarray(abs(Z).sum(axis=0)) > 0.0])
@@ -51,16 +55,61 @@ class GroupColumns:
         rest = [c for c in range(p) if c not in means]
         order = [*means, *rest]
         common = sparse.csr_array((np.ones(p), (order, np.arange(p))), shape=(len(present), p))
-        T = sparse.hstack([common[:, : len(means)], levels, common[:, len(means) :]], format="csr")
-        D = sparse.csr_array(sparse.hstack([sparse.csr_array(X), Z], format="csr") @ T)
+        coded = sparse.hstack([common[:, : len(means)], levels, common[:, len(means) :]], format="csr")
+        D = sparse.csr_array((sparse.hstack([sparse.csr_array(X), Z], format="csr") @ S) @ coded)
         kept, null = _independent((D.T @ D).toarray())
-        of_levels = np.zeros(T.shape[1], dtype=bool)
+        of_levels = np.zeros(coded.shape[1], dtype=bool)
         of_levels[len(means) : len(means) + levels.shape[1]] = True
         held = np.zeros(p, dtype=bool)
         held[np.array(rest, dtype=int)[~kept[len(means) + levels.shape[1] :]]] = True
         # What moves with a combination of effects that changes no row's predictor has no value of its own.
-        moves = abs(T @ null[:, of_levels[~kept]]) > 1e-6
-        return cls(D[:, np.flatnonzero(kept)], T.toarray()[:, kept], present & ~moves.any(axis=1), held)
+        T = _deviations(design, present, (S @ coded).toarray())
+        rounding = 1e-6 + 1e-9 * np.asarray(abs(S).sum(axis=1))
+        moves = abs(T @ null[:, of_levels[~kept]]) > rounding[:, None]
+        return cls(D[:, np.flatnonzero(kept)], T[:, kept], coded.toarray()[:, kept], present & ~moves.any(axis=1), held)
+
+
+def _origin(design: Design, used: np.ndarray) -> sparse.csr_array:
+    """Return S of (beta, u) = S (beta~, u~), effects of columns centred where an intercept takes up what is subtracted.
+
+    The identity for a model without an intercept among its coefficients. Shape (p + Q, p + Q).
+    """
+    p = design.X.shape[1]
+    S = sparse.lil_array(sparse.eye_array(p + design.n_effects))
+    if not design.has_intercept or not used.any():
+        return sparse.csr_array(S)
+    S[0, 1:p] = -design.X[used, 1:].mean(axis=0)
+    starts = p + np.cumsum([0, *(g.size for g in design.groups)])
+    hosts = {
+        frozenset(g.factor.columns): (at, g.n_effects)
+        for g, at in zip(design.groups, starts, strict=False)
+        if g.has_intercept
+    }
+    for group, at in zip(design.groups, starts, strict=False):
+        host = hosts.get(frozenset(group.factor.columns))
+        if host is None:
+            continue
+        J = np.arange(group.n_levels)
+        for k, column in enumerate(group.columns()):
+            if not (k == 0 and group.has_intercept):
+                S[host[0] + host[1] * J, at + k + group.n_effects * J] = -float(column[used].mean())
+    return sparse.csr_array(S)
+
+
+def _deviations(design: Design, present: np.ndarray, T: np.ndarray) -> np.ndarray:
+    """Return T with the mean of every term's intercepts moved to the intercept, which changes no linear predictor."""
+    if not design.has_intercept:
+        return T
+    T, at = T.copy(), design.X.shape[1]
+    for group in design.groups:
+        places = at + group.n_effects * np.arange(group.n_levels)
+        places = places[present[places]]
+        if group.has_intercept and len(places):
+            mean = T[places].mean(axis=0)
+            T[places] -= mean
+            T[0] += mean
+        at += group.size
+    return T
 
 
 def _effects(design: Design, used: np.ndarray) -> sparse.csr_array:

@@ -50,9 +50,11 @@ def notes_on(design: Design, found: Unpooled, optimum: Optimum) -> Iterator[str]
         yield f"These run off to infinity, or nearly (separation): {_listed(both[: p + len(names)][found.flat])}."
     if design.dispersion == RESIDUAL_SD and optimum.status.usable:
         rank = columns.T.shape[1]
+        count = "n" if (design.weights == 1.0).all() else f"{found.n_units:g}"
+        of_weights = "" if count == "n" else f", where {count} is the sum of the weights and RSS is weighted"
         yield (
-            f"sigma is that of least squares, sqrt(RSS / (n - {rank})); the log-likelihood is at the maximum-likelihood"
-            f" value, {found.phi:.6g}."
+            f"sigma is that of least squares, sqrt(RSS / ({count} - {rank})){of_weights}; the log-likelihood "
+            f"is at the maximum-likelihood value, {found.phi:.6g}."
         )
 
 

@@ -111,9 +111,9 @@ def search(design: Design) -> Unpooled:
     while True:
         if not used.any():
             raise FitError(
-                "every group's responses are all at one end (all 0, or all 1): the estimates of all groups are "
-                "infinite, and nothing is left for the coefficients. Let the groups vary by chance, as the other "
-                "methods do."
+                f"every group's responses are all at one end of their range ({_ends(design)}): the estimates "
+                "of all groups are infinite, and nothing is left for the coefficients. Let the groups vary by "
+                "chance, as the other methods do."
             )
         rows = _Rows.of(design, used, phi)
         climbed, rows = _maximise(design, rows, _start(rows, scales.location), scales)
@@ -124,6 +124,15 @@ def search(design: Design) -> Unpooled:
         infinite += found
         used &= ~_touched(design, found)
     return _assemble(design, rows, climbed, infinite, used, iterations)
+
+
+def _ends(design: Design) -> str:
+    """Return in words at which end the responses are."""
+    y = design.y[design.weights > 0.0]
+    if not y.any():
+        return "all 0"
+    size = design.size if design.family.size == "trials" else 1.0
+    return "all successes" if (design.y == size).all() else "within a group all failures, or all successes"
 
 
 def _start(rows: _Rows, location: float) -> np.ndarray:
@@ -230,5 +239,6 @@ def _flat(rows: _Rows, information: np.ndarray, location: float) -> np.ndarray:
     directions = vectors[:, values <= _FLAT] / lengths[:, None]
     if not directions.shape[1]:
         return np.zeros(len(columns.T), dtype=bool)
-    moves = np.abs(columns.T @ directions)
-    return np.asarray((moves >= 0.1 * moves.max(axis=0)).any(axis=1))
+    # In centred columns too: there a slope is not hidden behind what it makes of an intercept far away.
+    moved = (np.abs(M @ directions) for M in (columns.T, columns.inner))
+    return np.asarray(np.any([(m >= 0.1 * m.max(axis=0)).any(axis=1) for m in moved], axis=0))

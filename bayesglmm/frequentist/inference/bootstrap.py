@@ -15,7 +15,7 @@ from bayesglmm.engine.threads import blas_threads
 from bayesglmm.errors import BayesGLMMError, FitError, SpecificationError, nearest
 from bayesglmm.frequentist.inference.draw_progress import DrawProgress
 from bayesglmm.frequentist.inference.simulate import Simulator
-from bayesglmm.schema import tail_probabilities
+from bayesglmm.schema import shown_names, tail_probabilities
 
 if TYPE_CHECKING:
     from bayesglmm.frequentist.fit import Fit
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Bootstrap", "bootstrap", "bootstrap_ratio"]
 
 _KINDS = ("percentile", "basic")
+#: Fewer fitted draws than this, and tail quantiles are nothing but the largest and smallest draw.
+FEWEST = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,16 +69,19 @@ class Bootstrap:
         SpecificationError
             A level outside 0 to 1 or an unknown kind.
         FitError
-            Fewer than two draws could be fitted.
+            Fewer draws could be fitted than quantiles can be read from.
         """
         low, high = tail_probabilities(level)
         if kind not in _KINDS:
             raise SpecificationError(
                 f"kind={kind!r} is unknown.{nearest(str(kind), _KINDS)} Allowed: {', '.join(map(repr, _KINDS))}."
             )
-        if len(self.draws) - len(self.failures) < 2:
+        fitted = len(self.draws) - len(self.failures)
+        if fitted < FEWEST:
+            failed = f"{len(self.failures)} of {len(self.draws)} simulated data sets could not be fitted; see failures."
             raise FitError(
-                f"{len(self.failures)} of {len(self.draws)} simulated data sets could not be fitted; see failures."
+                f"{failed if self.failures else ''} {fitted} draws have no quantiles in their tails to make an "
+                f"interval of; it takes at least {FEWEST}, and for steady ends some 1000: bootstrap(1000).".lstrip()
             )
         quantiles = self.draws.quantile([low, high]).to_numpy()
         if kind == "basic":
@@ -84,8 +89,13 @@ class Bootstrap:
         return pd.DataFrame({"lower": quantiles[0], "upper": quantiles[1]}, index=self.estimates.index)
 
     def __repr__(self) -> str:
-        table = self.estimates.to_frame().join(self.std_errors).join(self.interval())
-        words = f"Parametric bootstrap, {len(self.draws)} draws, seed {self.seed}; 95% percentile intervals"
+        table = self.estimates.to_frame().join(self.std_errors)
+        words = f"Parametric bootstrap, {len(self.draws)} draws, seed {self.seed}; "
+        if len(self.draws) - len(self.failures) >= FEWEST:
+            table = table.join(self.interval())
+            words += "95% percentile intervals"
+        else:
+            words += f"no intervals, which take at least {FEWEST}"
         lines = [words, table.to_string(float_format=lambda v: f"{v:.4f}")]
         if self.failures:
             number, reason = self.failures[0]
@@ -102,10 +112,16 @@ def bootstrap(
     ------
     SpecificationError
         Settings out of range, weighted rows, or a fit that defines no distribution of the data.
+    FitError
+        The fit is no maximum.
     """
     draws = _checked(draws, "draws", 2)
     simulator = Simulator.of(fit)
-    names = [e.name for e in fit.estimates]
+    if not fit.converged:
+        raise FitError(
+            f"only a maximum can be simulated from and found again, and this fit is none: {fit.optimum.message}"
+        )
+    names = shown_names([e.term for e in fit.estimates], [e.name for e in fit.estimates])
 
     def one(rng: np.random.Generator) -> list[float]:
         again = _refit(fit, simulator.draw(rng))

@@ -121,25 +121,28 @@ class Held:
         return v[:start], v[start:stop], v[stop:]
 
 
-def held_parameter(working: Working, name: str) -> Held:
-    """Return the coordinates with the parameter called ``name`` held, one of those that a fit's tables list."""
+def held_parameter(working: Working, term: str, name: str) -> Held:
+    """Return the coordinates with one parameter held, its term and name as a fit's `Estimate` has them.
+
+    The term is needed: a column of the data may be called ``sigma``, or like a standard deviation.
+    """
     design = working.design
     everything = (-np.inf, np.inf)
-    if name in design.coefficients:
+    if term == "fixed":
         at = design.coefficients.index(name)
         return Held(slice(at, at + 1), Entry(everything))
-    if name == design.dispersion:
+    if term == "family":
         return Held(slice(working.size - 1, working.size), LogEntry((0.0, np.inf)))
     for group, part in zip(design.groups, working.layout.slices, strict=True):
         where = slice(working.n_beta + part.start, working.n_beta + part.stop)
         for k, effect in enumerate(group.effects):
-            if group.sd_name(effect) != name:
+            if term != "sd" or group.sd_name(effect) != name:
                 continue
             if group.structure.theta.size(group.n_effects) == group.n_effects:
                 return Held(slice(where.start + k, where.start + k + 1), Entry((0.0, np.inf)))
             return Held(where, Row(group, (k,)))
         pairs = [(k, i) for i in range(group.n_effects) for k in range(i)]
         for pair, cor_name in zip(pairs, group.cor_names(), strict=False):
-            if cor_name == name:
+            if term == "cor" and cor_name == name:
                 return Held(where, RowPair(group, pair))
-    raise KeyError(name)
+    raise KeyError((term, name))

@@ -12,15 +12,16 @@ the limits of the F approximation).
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesglmm.errors import FitError, SpecificationError
-from bayesglmm.frequentist.inference.linear_marginal import LinearMarginal, require_linear
+from bayesglmm.frequentist.inference.linear_marginal import Basis, LinearMarginal, require_linear
 from bayesglmm.frequentist.inference.moments import Pieces
-from bayesglmm.frequentist.inference.reference import Joint, directions
+from bayesglmm.frequentist.inference.reference import Joint
 
 if TYPE_CHECKING:
     from bayesglmm.frequentist.fit import Fit
@@ -31,6 +32,8 @@ __all__ = ["MAX_EFFECTS", "KenwardRoger"]
 MAX_EFFECTS = 4000
 #: Share of a variance, squared, that the uncertainty of the (co)variances may move it by without counting.
 _NEGLIGIBLE = 1e-12
+#: Combinations whose independent part is smaller than this repeat what others say.
+_REPEATED = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,18 +42,19 @@ class KenwardRoger:
 
     Attributes
     ----------
-    unadjusted : ndarray, shape (p, p)
-        Phi.
-    covariance : ndarray, shape (p, p)
-        Phi_A.
+    basis : Basis
+        X = Q R. What follows is of the model whose columns are Q, which does not depend on covariates' origins.
+    unadjusted, adjusted : ndarray, shape (p, p)
+        Phi and Phi_A.
     slopes : ndarray, shape (r, p, p)
         P_i.
     uncertainty : ndarray, shape (r, r)
         W, twice the inverse of the matrix that Halekoh & Hojsgaard call IE2.
     """
 
+    basis: Basis
     unadjusted: np.ndarray
-    covariance: np.ndarray
+    adjusted: np.ndarray
     slopes: np.ndarray
     uncertainty: np.ndarray
 
@@ -67,28 +71,37 @@ class KenwardRoger:
         """
         _require_applicable(fit)
         marginal = LinearMarginal.of(fit)
-        Phi = marginal.covariance
+        Phi = marginal.basis_covariance
         P, Q, traces = Pieces.of(marginal).moments()
         information = traces - 2.0 * np.einsum("pq,ijpq->ij", Phi, Q) + np.einsum("ipq,jqp->ij", Phi @ P, Phi @ P)
         W = 2.0 * _inverse(information)
         inner = np.einsum("ij,ijpq->pq", W, Q - np.einsum("ipq,qr,jrs->ijps", P, Phi, P))
         adjusted = Phi + 2.0 * Phi @ (0.5 * (inner + inner.T)) @ Phi
-        return cls(Phi, adjusted, P, W)
+        return cls(marginal.basis, Phi, adjusted, P, W)
+
+    @functools.cached_property
+    def covariance(self) -> np.ndarray:
+        """Adjusted covariance of the coefficients, shape (p, p)."""
+        return self.basis.covariance(self.adjusted)
 
     def degrees(self, combination: np.ndarray) -> float:
         """Return the denominator degrees of freedom of one combination (p,)."""
-        return self._approximation(combination[None, :])[0]
+        return self._approximation(self.basis.combinations(combination[None, :]))[0]
 
     def joint(self, L: np.ndarray, beta: np.ndarray) -> Joint:
         """Return the scaled F of the independent combinations among the rows of L (k, p)."""
-        rows = directions(L, self.unadjusted)[1].T @ L
+        in_basis = self.basis.combinations(L)
+        # F is the same for all sets of combinations that say the same: rows of length 1 show best which repeat others.
+        lengths = np.linalg.norm(in_basis, axis=1)
+        vectors, sizes, _ = np.linalg.svd(in_basis / lengths[:, None], full_matrices=False)
+        kept = vectors[:, sizes > _REPEATED * sizes.max()].T / lengths
+        rows, tested = kept @ in_basis, kept @ L @ beta
         denominator, scaling = self._approximation(rows)
-        tested = rows @ beta
-        statistic = float(tested @ np.linalg.solve(rows @ self.covariance @ rows.T, tested)) / len(rows)
+        statistic = float(tested @ np.linalg.solve(rows @ self.adjusted @ rows.T, tested)) / len(rows)
         return Joint(scaling * statistic, len(rows), denominator)
 
     def _approximation(self, L: np.ndarray) -> tuple[float, float]:
-        """Return denominator degrees of freedom and scale of F that match two moments, L of full rank l."""
+        """Return denominator degrees of freedom and scale of F by two moments; L is in the basis and of full rank l."""
         l, Phi = len(L), self.unadjusted
         Theta = L.T @ np.linalg.solve(L @ Phi @ L.T, L)
         moved = Theta @ Phi @ self.slopes @ Phi

@@ -3,6 +3,9 @@
 With A = Z Lambda, W = R^-1 and H = I + A' W A (Bates et al. 2015, section 3),
 
     V^-1 = W - W A H^-1 A' W,    Cov(beta) = C = (X' V^-1 X)^-1,    dC = C X' V^-1 dV V^-1 X C.
+
+X enters by an orthonormal basis, X = Q R: a covariate far from 0 is nearly collinear with the intercept, and products
+of X would lose the digits that tell them apart.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from bayesglmm.design import Design
 from bayesglmm.engine.effects import EffectColumns
@@ -25,7 +29,24 @@ from bayesglmm.frequentist.working import Working
 if TYPE_CHECKING:
     from bayesglmm.frequentist.fit import Fit
 
-__all__ = ["LinearMarginal", "require_linear", "transposed"]
+__all__ = ["Basis", "LinearMarginal", "require_linear", "transposed"]
+
+
+@dataclass(frozen=True, eq=False)
+class Basis:
+    """X = Q R with orthonormal Q (n, p) and triangular R (p, p)."""
+
+    Q: np.ndarray
+    R: np.ndarray
+
+    def combinations(self, L: np.ndarray) -> np.ndarray:
+        """Return L R^-1 (k, p): combinations L beta, written in R beta."""
+        return np.asarray(solve_triangular(self.R, L.T, trans="T")).T
+
+    def covariance(self, of_basis: np.ndarray) -> np.ndarray:
+        """Return the covariance (p, p) of beta, given that of R beta."""
+        root = self.combinations(np.eye(len(self.R)))
+        return root @ of_basis @ root.T
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,19 +103,29 @@ class LinearMarginal:
         return Wb - back / self.residual[:, None]
 
     @functools.cached_property
-    def VX(self) -> np.ndarray:
-        """V^-1 X, shape (n, p)."""
-        return self.solve(self.design.X)
+    def basis(self) -> Basis:
+        """X = Q R."""
+        return Basis(*np.linalg.qr(self.design.X))
+
+    @functools.cached_property
+    def VQ(self) -> np.ndarray:
+        """V^-1 Q, shape (n, p)."""
+        return self.solve(self.basis.Q)
+
+    @functools.cached_property
+    def basis_covariance(self) -> np.ndarray:
+        """(Q' V^-1 Q)^-1, shape (p, p): that of R beta."""
+        information = self.basis.Q.T @ self.VQ
+        return np.linalg.inv(0.5 * (information + information.T))
 
     @functools.cached_property
     def covariance(self) -> np.ndarray:
         """C, shape (p, p)."""
-        information = self.design.X.T @ self.VX
-        return np.linalg.inv(0.5 * (information + information.T))
+        return self.basis.covariance(self.basis_covariance)
 
     def variance_gradient(self, combination: np.ndarray) -> np.ndarray:
         """Return the gradient of l' C l in theta and log sigma (where there is one), l of shape (p,)."""
-        m = self.VX @ (self.covariance @ combination)
+        m = self.VQ @ (self.basis_covariance @ self.basis.combinations(combination[None, :])[0])
         s = self.effects.transposed_times(m)
         blocks = []
         for group, block, part in zip(
@@ -116,7 +147,7 @@ def transposed(columns: EffectColumns, b: np.ndarray) -> np.ndarray:
 def require_linear(fit: Fit, words: str) -> None:
     """Refuse fits that are no linear mixed model by maximum likelihood or REML; ``words`` name what was asked for."""
     spec = fit.design.spec
-    if (spec.family, spec.link) != ("gaussian", "identity"):
+    if not fit.design.is_linear:
         raise SpecificationError(
             f"{words} are for gaussian responses with the identity link, and this is {spec.family} with the link "
             f"{spec.link}; use ddf=None (z)."

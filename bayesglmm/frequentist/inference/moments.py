@@ -28,17 +28,17 @@ class Pieces:
     entries : tuple of list of slice
         For each (co)variance the strided places of its effects in u, (a,) on the diagonal and (a, b) off it.
     U : ndarray, shape (Q, p)
-        Z' V^-1 X.
+        Z' V^-1 B with B (n, p) an orthonormal basis of X's columns.
     K, KR : ndarray, shape (Q, Q)
         Z' V^-1 Z, and Z' V^-1 D V^-1 Z with D = dV/dsigma^2.
     DD : float
         tr(V^-1 D V^-1 D).
-    DVX, VDVX : ndarray, shape (n, p)
-        D V^-1 X, and V^-1 of it.
-    ZVDVX : ndarray, shape (Q, p)
+    DVQ, VDVQ : ndarray, shape (n, p)
+        D V^-1 B, and V^-1 of it.
+    ZVDVQ : ndarray, shape (Q, p)
         Z' of that.
-    VX : ndarray, shape (n, p)
-        V^-1 X.
+    VQ : ndarray, shape (n, p)
+        V^-1 B.
     has_sigma : bool
         Whether sigma is estimated.
     """
@@ -48,10 +48,10 @@ class Pieces:
     K: np.ndarray
     KR: np.ndarray
     DD: float
-    DVX: np.ndarray
-    VDVX: np.ndarray
-    ZVDVX: np.ndarray
-    VX: np.ndarray
+    DVQ: np.ndarray
+    VDVQ: np.ndarray
+    ZVDVQ: np.ndarray
+    VQ: np.ndarray
     has_sigma: bool
 
     @classmethod
@@ -71,18 +71,18 @@ class Pieces:
         T = marginal.elimination.solve(AWZ)
         inverse = marginal.elimination.solve(np.eye(Q))
         K = ZWZ - AWZ.T @ T
-        DVX = D[:, None] * marginal.VX
-        VDVX = marginal.solve(DVX)
+        DVQ = D[:, None] * marginal.VQ
+        VDVQ = marginal.solve(DVQ)
         return cls(
             entries=tuple(_entries(design.groups)),
-            U=transposed(Z, marginal.VX),
+            U=transposed(Z, marginal.VQ),
             K=K,
             KR=(K - T.T @ T) / sigma2,
             DD=(n - Q + float((inverse**2).sum())) / sigma2**2,
-            DVX=DVX,
-            VDVX=VDVX,
-            ZVDVX=transposed(Z, VDVX),
-            VX=marginal.VX,
+            DVQ=DVQ,
+            VDVQ=VDVQ,
+            ZVDVQ=transposed(Z, VDVQ),
+            VQ=marginal.VQ,
             has_sigma=design.dispersion is not None,
         )
 
@@ -99,11 +99,11 @@ class Pieces:
                 Q[j, i] = moved[j].T @ weighted
                 traces[j, i] = self._trace(entry, self.entries[j])
         if self.has_sigma:
-            P[k] = -self.VX.T @ self.DVX
-            Q[k, k] = self.DVX.T @ self.VDVX
+            P[k] = -self.VQ.T @ self.DVQ
+            Q[k, k] = self.DVQ.T @ self.VDVQ
             traces[k, k] = self.DD
             for i, entry in enumerate(self.entries):
-                Q[k, i] = self.ZVDVX.T @ moved[i]
+                Q[k, i] = self.ZVDVQ.T @ moved[i]
                 Q[i, k] = Q[k, i].T
                 traces[i, k] = traces[k, i] = sum(float(np.trace(self.KR[a, b])) for a, b in _pairs(entry))
         return P, Q, traces

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,7 @@ def require_comparable(small: Fit, large: Fit) -> None:
     FitError
         A fit that is not a maximum.
     """
+    _require_fits(small, large)
     for fit in (small, large):
         if not np.isfinite(fit.loglik):
             raise SpecificationError(
@@ -58,6 +59,18 @@ def require_comparable(small: Fit, large: Fit) -> None:
             f"are not among those of the second ({', '.join(large.design.coefficients)}) or combinations of them. Give "
             "the smaller model first."
         )
+
+
+def _require_fits(small: Any, large: Any) -> None:
+    from bayesglmm.frequentist.fit import Fit
+
+    for which, given in (("first", small), ("second", large)):
+        if not isinstance(given, Fit):
+            shown = repr(given) if isinstance(given, str | int | float | None) else f"a {type(given).__name__}"
+            raise SpecificationError(
+                f"the {which} argument of likelihood_ratio() is {shown[:80]}, which is no classical fit; pass two that "
+                "model.fit(...) returns, the smaller model's first."
+            )
 
 
 def added_effects(small: Design, large: Design) -> tuple[tuple[str, ...], bool]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from bayesglmm.frequentist.inference.curve import Curve, trace
 from bayesglmm.frequentist.inference.held import held_parameter
 from bayesglmm.frequentist.inference.held_search import HeldSearch
 from bayesglmm.frequentist.likelihood import Likelihood
-from bayesglmm.schema import number, tail_probabilities
+from bayesglmm.schema import number, shown_names, tail_probabilities
 
 if TYPE_CHECKING:
     from bayesglmm.frequentist.fit import Fit
@@ -34,7 +34,7 @@ class Profile:
     curves : tuple of Curve
         One a parameter.
     estimates : tuple of Estimate
-        The fit's own.
+        The fit's own, in the order of the curves.
     level : float
         Highest level of the intervals.
     notes : tuple of str
@@ -58,7 +58,7 @@ class Profile:
             if curve.name == name:
                 return curve
         names = [c.name for c in self.curves]
-        raise SpecificationError(f"{name!r} was not profiled.{nearest(name, names)} Profiled: {', '.join(names)}.")
+        raise SpecificationError(f"{name!r} was not profiled.{nearest(str(name), names)} Profiled: {', '.join(names)}.")
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -94,9 +94,8 @@ class Profile:
     def table(self, level: float = 0.95) -> pd.DataFrame:
         """Return ``estimate``, Wald ``std_error`` and the profile's ``lower`` and ``upper`` of every parameter."""
         ends = self.interval(level)
-        by_name = {e.name: e for e in self.estimates}
-        ends.insert(0, "estimate", [by_name[n].estimate for n in ends.index])
-        ends.insert(1, "std_error", [by_name[n].std_error for n in ends.index])
+        ends.insert(0, "estimate", [e.estimate for e in self.estimates])
+        ends.insert(1, "std_error", [e.std_error for e in self.estimates])
         return ends
 
     def __repr__(self) -> str:
@@ -113,36 +112,49 @@ def profile(fit: Fit, names: str | Sequence[str] | None = None, level: float = 0
     fit : Fit
         A fit by a method that maximises a likelihood of all parameters.
     names : str or sequence of str, optional
-        Parameters, all if left out.
+        Parameters, all if left out. Where a column of the data is called like another parameter, ``sigma`` say, its
+        coefficient is ``sigma (coefficient)``.
     level : float
         How far the curves go.
 
     Raises
     ------
     SpecificationError
-        An unknown name, or a method without such a likelihood.
+        No name or an unknown one, or a method without such a likelihood.
     FitError
         The fit is no maximum, or a held fit is better.
     """
     tail_probabilities(level)
-    by_name = {e.name: e for e in fit.estimates}
-    wanted = list(by_name) if names is None else [names] if isinstance(names, str) else list(names)
-    for name in wanted:
-        if name not in by_name:
-            raise SpecificationError(
-                f"{name!r} is not a parameter of this fit.{nearest(str(name), by_name)} Parameters: "
-                f"{', '.join(by_name)}."
-            )
+    shown = shown_names([e.term for e in fit.estimates], [e.name for e in fit.estimates])
+    by_name = dict(zip(shown, fit.estimates, strict=True))
+    wanted = list(by_name) if names is None else _wanted(names, list(by_name))
     likelihood = _likelihood(fit)
     undefined = [n for n in wanted if not np.isfinite(by_name[n].estimate)]
     notes = [f"{n} is not defined, since a standard deviation is 0; it has no profile." for n in undefined]
     levels = sorted({min(0.95, level), level})
     targets = tuple(float(ndtri(0.5 + at / 2)) for at in levels)
     with blas_threads(fit.design.n_effects):
-        curves = tuple(_curve(fit, likelihood, by_name[n], targets) for n in wanted if n not in undefined)
+        curves = tuple(_curve(fit, likelihood, n, by_name[n], targets) for n in wanted if n not in undefined)
     for curve in curves:
         notes += _notes(curve, targets[-1], level)
     return Profile(curves, tuple(by_name[c.name] for c in curves), level, tuple(notes))
+
+
+def _wanted(names: Any, parameters: list[str]) -> list[str]:
+    """Return the names as a list, each of them a parameter's."""
+    allowed = f"Parameters: {', '.join(parameters)}."
+    if isinstance(names, str):
+        names = [names]
+    elif isinstance(names, Mapping) or not isinstance(names, Iterable):
+        raise SpecificationError(f"profile() takes a name or a list of names, not {names!r}. {allowed}")
+    wanted = list(names)
+    if not wanted:
+        raise SpecificationError(f"profile() was given no name; leave names out for all parameters. {allowed}")
+    for name in wanted:
+        if not isinstance(name, str) or name not in parameters:
+            close = nearest(str(name), parameters)
+            raise SpecificationError(f"{name!r} is not a parameter of this fit.{close} {allowed}")
+    return wanted
 
 
 def _likelihood(fit: Fit) -> Likelihood:
@@ -157,15 +169,15 @@ def _likelihood(fit: Fit) -> Likelihood:
     return likelihood
 
 
-def _curve(fit: Fit, likelihood: Likelihood, estimate: Estimate, targets: tuple[float, ...]) -> Curve:
-    held = held_parameter(likelihood.working, estimate.name)
+def _curve(fit: Fit, likelihood: Likelihood, shown: str, estimate: Estimate, targets: tuple[float, ...]) -> Curve:
+    held = held_parameter(likelihood.working, estimate.term, estimate.name)
     bounds = held.local.bounds
     at = min(max(estimate.estimate, bounds[0]), bounds[1])
     search = HeldSearch.of(fit, held, at, likelihood.evaluator())
     guess = estimate.std_error
     if not np.isfinite(guess) or guess <= 0.0:
         guess = 0.1 if np.isfinite(bounds[1]) else 0.3 * likelihood.working.scales.scale
-    return trace(estimate.name, search.maximum, (at, guess, fit.loglik), held.start(fit.optimum.x), bounds, targets)
+    return trace(shown, search.maximum, (at, guess, fit.loglik), held.start(fit.optimum.x), bounds, targets)
 
 
 def _notes(curve: Curve, far: float, level: float) -> list[str]:

@@ -119,17 +119,29 @@ def reference_for(fit: Fit, ddf: str | None) -> Reference:
     FitError
         The coefficients have no covariance.
     """
-    if not np.isfinite(fit.covariance).all():
-        raise FitError(
-            f"the coefficients of this fit have no standard errors, so nothing can be tested: {fit.optimum.message}"
-        )
-    if ddf is None:
-        return Normal.of(fit)
-    if ddf not in DDF:
+    if ddf is not None and (not isinstance(ddf, str) or ddf not in DDF):
         raise SpecificationError(
             f"ddf={ddf!r} is unknown.{nearest(str(ddf), DDF)} Allowed: {', '.join(map(repr, DDF))}, or None for z."
         )
+    _require_standard_errors(fit)
+    if ddf is None or not len(fit.covariance):  # without coefficients there is nothing to refer
+        return Normal.of(fit)
     module, name = DDF[ddf]
     kind: Any = getattr(importlib.import_module(module), name)
     made: Reference = kind.of(fit)
     return made
+
+
+def _require_standard_errors(fit: Fit) -> None:
+    names = fit.coefficients.index
+    lacking = [str(n) for n, known in zip(names, np.isfinite(np.diagonal(fit.covariance)), strict=True) if not known]
+    if lacking and len(lacking) < len(names):
+        raise FitError(
+            f"{', '.join(lacking)} of this fit's coefficients have no standard errors: they could not be identified or "
+            "have no finite estimate (fit.notes says which), and their covariance with the others is not known. Leave "
+            "these columns out of the formula, or fit with group effects that vary by chance, and test then."
+        )
+    if not np.isfinite(fit.covariance).all():
+        raise FitError(
+            f"the coefficients of this fit have no standard errors, so nothing can be tested: {fit.optimum.message}"
+        )

@@ -61,12 +61,13 @@ class Satterthwaite:
         """Return 2 (l'Cl)^2 / (g' S g)."""
         gradient = self.marginal.variance_gradient(combination)
         spread = float(gradient @ self.uncertainty @ gradient)
-        variance = float(combination @ self.covariance @ combination)
+        row = self.marginal.basis.combinations(combination[None, :])[0]
+        variance = float(row @ self.marginal.basis_covariance @ row)
         return 2.0 * variance**2 / spread if spread > 0.0 else float("inf")
 
     def joint(self, L: np.ndarray, beta: np.ndarray) -> Joint:
         """Return F = mean of the squared independent t statistics."""
-        variances, vectors = directions(L, self.covariance)
+        variances, vectors = directions(self.marginal.basis.combinations(L), self.marginal.basis_covariance)
         rows = vectors.T @ L
         statistic = float(((rows @ beta) ** 2 / variances).mean())
         return Joint(statistic, len(rows), _denominator(np.array([self.degrees(row) for row in rows])))

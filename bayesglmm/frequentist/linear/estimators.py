@@ -20,11 +20,11 @@ from bayesglmm.frequentist.laplace import LaplaceLikelihood
 from bayesglmm.frequentist.linear.profiled import ProfiledCriterion
 from bayesglmm.frequentist.modes import mode_table
 from bayesglmm.frequentist.search.maximise import Objective, maximise
-from bayesglmm.frequentist.search.optimum import Optimum
+from bayesglmm.frequentist.search.optimum import Optimum, better
 from bayesglmm.frequentist.width import require_narrow_tail
 from bayesglmm.frequentist.working import Working
 
-__all__ = ["ML", "REML", "LinearFit", "require_linear"]
+__all__ = ["ML", "REML", "LinearFit"]
 
 #: A sigma so many times smaller than the response's spread is on its way to 0.
 _VANISHED = 1e-6
@@ -43,7 +43,7 @@ class ML:
 
     def prepare(self, design: Design) -> LinearFit:
         """Lay the method out for a design."""
-        require_linear(design, self.method)
+        _require_applicable(design, self.method)
         return LinearFit(LinearMixed.of(design), Working.of(design), reml=False)
 
 
@@ -59,7 +59,7 @@ class REML:
 
     def prepare(self, design: Design) -> LinearFit:
         """Lay the method out for a design."""
-        require_linear(design, self.method)
+        _require_applicable(design, self.method)
         if design.weights.sum() <= design.X.shape[1]:
             raise FitError(
                 f"REML needs more rows than coefficients, and there are {design.n_rows} rows for {design.X.shape[1]} "
@@ -68,9 +68,9 @@ class REML:
         return LinearFit(LinearMixed.of(design), Working.of(design), reml=True)
 
 
-def require_linear(design: Design, method: str) -> None:
+def _require_applicable(design: Design, method: str) -> None:
     """Raise SpecificationError unless the response is gaussian with the identity link, FitError for too wide a tail."""
-    if (design.spec.family, design.spec.link) != ("gaussian", "identity"):
+    if not design.is_linear:
         raise SpecificationError(
             f"method {method!r} is for gaussian responses with the identity link, and this model is "
             f"{design.spec.family} with the {design.spec.link} link; use 'laplace', 'agq' or 'mcml'."
@@ -116,7 +116,12 @@ class LinearFit:
         criterion = ProfiledCriterion(self.model, self.reml)
         with blas_threads(self.model.cross.pattern.n_tail):
             theta = criterion.start() if start is None else self._relative(start)
-            optimum = maximise(self._objective(criterion, theta), theta)
+            objective = self._objective(criterion, theta)
+            optimum = maximise(objective, theta)
+            if self.working.shares_columns(np.concatenate([np.zeros(self.working.n_beta, dtype=bool), optimum.pinned])):
+                # Correlations on the boundary can be a trap: look once more from independent effects.
+                apart = np.where(self.working.layout.diagonal, 0.5 * criterion.natural(), 0.0)
+                optimum = better(optimum, maximise(objective, apart))
             at = criterion.solve(optimum.x)
             if at is None or not np.isfinite(optimum.value):
                 raise FitError(
@@ -126,7 +131,7 @@ class LinearFit:
             return self._assemble(criterion, optimum, at)
 
     def _relative(self, x: np.ndarray) -> np.ndarray:
-        _, theta, log_phi = self.working.split(x)
+        _, theta, log_phi = self.working.split(self.working.lifted(x))
         return theta / np.exp(log_phi)
 
     def _objective(self, criterion: ProfiledCriterion, theta: np.ndarray) -> Objective:

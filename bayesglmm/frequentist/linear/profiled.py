@@ -8,6 +8,7 @@ import numpy as np
 
 from bayesglmm.engine.linear import LinearMixed, Solved
 from bayesglmm.frequentist.search.optimum import Optimum
+from bayesglmm.frequentist.search.widths import factor_widths
 from bayesglmm.frequentist.working import Working
 
 __all__ = ["ProfiledCriterion"]
@@ -102,20 +103,12 @@ class ProfiledCriterion:
         return theta
 
     def units(self, theta: np.ndarray) -> np.ndarray:
-        """Return about one standard error of each entry of theta, from the expected information of a variance (k,)."""
+        """Return about one standard error of each entry of theta (k,), at most its natural scale."""
         natural = self.natural()
         at = self.solve(theta)
         if at is None:
             return natural
-        parts = []
-        for t, (group, block) in enumerate(zip(self.model.design.groups, at.factor.blocks, strict=True)):
-            determined = 1.0 - np.einsum("jkk->jk", at.elimination.blocks(t))
-            shared = np.maximum(determined.T @ determined, 0.0)
-            rows, columns = group.structure.theta.positions(group.n_effects)
-            scale = np.abs(np.diagonal(block))
-            with np.errstate(all="ignore"):
-                parts.append(scale[rows] / np.sqrt(np.where(rows == columns, 2.0, 1.0) * shared[rows, columns]))
-        found = np.concatenate(parts) if parts else natural
+        found = factor_widths(at.factor, at.elimination)
         known = np.isfinite(found) & (found > 0.0)
         return np.minimum(np.where(known, found, natural), natural)
 

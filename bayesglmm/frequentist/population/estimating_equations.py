@@ -18,8 +18,9 @@ from bayesglmm.frequentist.components import Estimate
 from bayesglmm.frequentist.fit import Fit
 from bayesglmm.frequentist.fixed.newton import GLMRows, climb
 from bayesglmm.frequentist.modes import mode_table
+from bayesglmm.frequentist.population.separation import require_finite_maximum
 from bayesglmm.frequentist.search.optimum import Optimum, OptimumStatus
-from bayesglmm.grouping import GroupEffects
+from bayesglmm.grouping import INTERCEPT, GroupEffects
 
 __all__ = ["STATSMODELS", "PreparedGEE"]
 
@@ -46,6 +47,8 @@ STATSMODELS: Mapping[tuple[str, str], tuple[str, str]] = MappingProxyType(
     }
 )
 _MAX_ITERATIONS = 200
+#: A sandwich variance this much smaller than the model's is rounding error.
+_NO_VARIANCE = 1e-16
 _TOLERANCE = 1e-9
 _WORDS = MappingProxyType(
     {
@@ -89,10 +92,19 @@ class PreparedGEE:
 
     def fit(self, start: np.ndarray | None = None) -> Fit:
         """Solve the equations from ``start`` (p,), or from the fit of independent rows."""
-        beta = self._independent() if start is None else np.asarray(start, dtype=np.float64)
+        independent = self._independent()
+        beta = independent if start is None else np.asarray(start, dtype=np.float64)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            solved = self._solve(beta)
+            try:
+                solved = self._solve(beta)
+            except FitError:
+                raise
+            except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
+                raise FitError(
+                    f"the estimating equations broke down ({' '.join(str(error).split())}); look for separation (a "
+                    "predictor that determines the response) or collinear columns, or use correlation='independence'."
+                ) from error
         said = tuple(dict.fromkeys(f"statsmodels: {' '.join(str(w.message).split())}" for w in caught))
         if solved is None or not np.isfinite(solved[0].params).all() or not np.isfinite(solved[0].cov_robust).all():
             raise FitError(
@@ -102,11 +114,24 @@ class PreparedGEE:
         return self._assemble(beta, *solved, said)
 
     def _independent(self) -> np.ndarray:
+        """Return the fit of independent rows (p,); FitError where it is not finite or leaves no residual."""
+        design = self.design
+        rows = self._rows()
+        # In orthonormal columns the origin and the scale of a covariate do not matter.
+        R = np.linalg.qr(design.X, mode="r")
+        Q = np.ascontiguousarray(np.linalg.solve(R.T, design.X.T).T)
+        target = design.family.location(design.y, design.size, design.spec.link) - design.offset
+        orthonormal = replace(rows, X=Q)
+        # The second climb takes Newton's last steps to rounding.
+        found = climb(orthonormal, climb(orthonormal, np.linalg.lstsq(Q, target, rcond=None)[0]).point.x)
+        beta = np.linalg.solve(R, found.point.x)
+        require_finite_maximum(design, rows, beta)
+        return np.asarray(beta)
+
+    def _rows(self) -> GLMRows:
         design = self.design
         kernels = compile_rows(design.family_link.row)
-        rows = GLMRows(kernels, design.X, design.y, design.size, design.weights, design.offset)
-        target = design.family.location(design.y, design.size, design.spec.link) - design.offset
-        return climb(rows, np.linalg.lstsq(design.X, target, rcond=None)[0]).point.x
+        return GLMRows(kernels, design.X, design.y, design.size, design.weights, design.offset)
 
     def _solve(self, start: np.ndarray) -> tuple[Any, np.ndarray, Any] | None:
         """Return statsmodels' results in the columns X U, the matrix U (p, p), and the structure with its estimates."""
@@ -163,6 +188,8 @@ class PreparedGEE:
         beta = U @ results.params
         inner = results.cov_robust if self.covariance == "sandwich" else phi * results.cov_naive
         covariance = U @ inner @ U.T
+        require_finite_maximum(design, self._rows(), beta)
+        self._require_errors(covariance, phi * U @ results.cov_naive @ U.T)
         fixed = [
             Estimate("fixed", name, float(b), float(se))
             for name, b, se in zip(design.coefficients, beta, np.sqrt(np.diagonal(covariance)), strict=True)
@@ -195,6 +222,19 @@ class PreparedGEE:
             prepared=self,
         )
 
+    def _require_errors(self, covariance: np.ndarray, trusting: np.ndarray) -> None:
+        """Raise FitError where a standard error is none, or 0 (to rounding) beside the model's."""
+        variance, usual = np.diagonal(covariance), np.diagonal(trusting)
+        with np.errstate(invalid="ignore"):
+            bad = ~np.isfinite(variance) | ~(variance > _NO_VARIANCE * np.abs(usual))
+        if bad.any():
+            names = ", ".join(name for name, gone in zip(self.design.coefficients, bad, strict=True) if gone)
+            raise FitError(
+                f"the standard errors of these coefficients are 0 or not finite: {names}. Look for a coefficient that "
+                f"is fitted to a single cluster of {self.cluster.name} (there the sandwich is 0; covariance='model' "
+                "is not), for separation (a predictor that determines the response), or for collinear columns."
+            )
+
     def _notes(self) -> tuple[str, ...]:
         sizes = np.bincount(self.cluster.codes, minlength=self.cluster.n_levels)
         between = f"of {sizes.min()} to {sizes.max()} rows" if sizes.min() < sizes.max() else f"of {sizes[0]} rows"
@@ -208,6 +248,19 @@ class PreparedGEE:
             notes.append(
                 f"With fewer than {_FEW_CLUSTERS} clusters the sandwich is too small, tests reject too often "
                 "(Mancl & DeRouen 2001)."
+            )
+        slopes = [g.label for g in self.design.groups if g.effects != (INTERCEPT,)]
+        if slopes or len(self.design.groups) > 1:
+            what = f"the slopes of {', '.join(slopes)}" if slopes else "their several terms"
+            notes.append(
+                f"Of the group terms only the clusters are used; {what} play no part: the fit is that of "
+                f"(1 | {self.cluster.name})."
+            )
+        if self.design.family.size == "se" and self.design.dispersion is None:
+            notes.append(
+                "The rows' variances are known, se(...)^2, and phi multiplies them: it is estimated beside the known "
+                "standard errors, is 1 where they are right and there is nothing else, and takes in the variation "
+                "between clusters."
             )
         if self.in_order:
             notes.append("Rows of a cluster are taken to be one step apart, in the order of the data; time= says else.")

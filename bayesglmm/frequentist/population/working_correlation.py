@@ -9,6 +9,7 @@ least-squares fit) of the products e_s e_t / phi over the pairs of a cluster, wi
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,12 +152,12 @@ class _Exchangeable(_Structure):
         return {"alpha": float(self.dep_params)}
 
 
-class _Dense(_Structure):
+class _Dense(_Structure, ABC):
     """A correlation matrix a cluster, factored anew after each estimate."""
 
+    @abstractmethod
     def matrix(self, index: int) -> np.ndarray:
         """Return R of one cluster."""
-        raise NotImplementedError
 
     def prepare(self) -> None:
         self.factors = [np.eye(len(t)) for t in self.time]
@@ -165,7 +166,7 @@ class _Dense(_Structure):
         super().update(params)
         try:
             self.factors = [linalg.cholesky(self.matrix(k), lower=True) for k in range(len(self.time))]
-        except linalg.LinAlgError:
+        except (linalg.LinAlgError, ValueError):  # ValueError: entries that are not finite
             raise FitError(
                 "the estimated working correlations form no correlation matrix (it is not positive definite); use "
                 "correlation='exchangeable', or 'independence', whose sandwich standard errors hold whatever the "
@@ -185,8 +186,9 @@ class _Ar1(_Dense):
         upper = [gap[np.triu_indices(len(gap), 1)] for gap in self.gaps]
         self.distances, self.place = np.unique(np.concatenate(upper), return_inverse=True)
         self.counts = np.bincount(self.place)
-        # A fractional power of a negative number is none.
-        self.whole = bool((self.distances == np.rint(self.distances)).all())
+        # A fractional power of a negative number is none; of even powers alone either root will do: the positive one.
+        whole = bool((self.distances == np.rint(self.distances)).all())
+        self.signed = whole and bool((self.distances % 2.0 == 1.0).any())
 
     def estimate(self, e: list[np.ndarray]) -> float:
         products = [np.outer(r, r)[np.triu_indices(len(r), 1)] for r in e]
@@ -198,12 +200,12 @@ class _Ar1(_Dense):
         def loss(a: float) -> float:
             return float(a**self.distances @ (self.counts * a**self.distances - 2.0 * sums))
 
-        grid = np.linspace(-1.0 if self.whole else 0.0, 1.0, _SPACING)[1:-1]
+        grid = np.linspace(-1.0 if self.signed else 0.0, 1.0, _SPACING)[1:-1]
         best = int(np.argmin([loss(a) for a in grid]))
         low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
         if slope(low) * slope(high) < 0.0:
             return float(optimize.brentq(slope, low, high, xtol=1e-14))
-        if best == 0 and not self.whole:
+        if best == 0 and not self.signed:
             return 0.0
         raise FitError(
             f"the AR(1) correlation at a step of 1 is estimated as {'1' if best else '-1'}; look at the unit of time "

@@ -55,6 +55,8 @@ class FromLaplace:
         assert marginal is not None
         with blas_threads(marginal.rows.pattern.n_tail):
             first = find_start(marginal, working)
+            if not len(first):
+                return first
             units = natural_units(marginal, working, first)
             evaluate = self.laplace.evaluator()
 

@@ -8,13 +8,13 @@ from bayesglmm.engine.effects import EffectColumns
 from bayesglmm.errors import FitError
 from bayesglmm.frequentist.quasi.working_model import WorkingModel
 
-__all__ = ["MAX_EQUATIONS", "mixed_model_equations"]
+__all__ = ["MAX_EQUATIONS", "joint_equations"]
 
 #: Beyond so many unknowns the dense matrix is no longer something to look at.
 MAX_EQUATIONS = 3000
 
 
-def mixed_model_equations(model: WorkingModel, theta: np.ndarray, log_sd: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+def joint_equations(model: WorkingModel, theta: np.ndarray, log_sd: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """Return the mixed model equations of a working model (Henderson 1975; Kachman 2000 for generalised models),
 
         [ X'WX   X'WZ        ] [beta]   [X'WY]

@@ -21,6 +21,7 @@ from bayesglmm.frequentist.quasi.search import Search
 from bayesglmm.frequentist.quasi.working_model import WorkingModel, WorkingSolution
 from bayesglmm.frequentist.search.optimum import Optimum, OptimumStatus
 from bayesglmm.frequentist.search.start import fit_without_effects
+from bayesglmm.frequentist.width import require_narrow_tail
 from bayesglmm.frequentist.working import Working
 
 __all__ = ["QuasiLikelihood"]
@@ -65,8 +66,11 @@ class QuasiLikelihood:
         ------
         SpecificationError
             The family has a dispersion of its own, and another is asked for, or it does not multiply the variance.
+        FitError
+            Too many crossed effects (`width.MAX_TAIL`).
         """
         check_dispersion(design, dispersion)
+        require_narrow_tail(design)
         expansion = Expansion.of(design, conditional, variance == "reml")
         estimand = "conditional" if conditional else "marginal"
         return cls(expansion, Working.of(design), dispersion, words, estimand)
@@ -174,6 +178,11 @@ class QuasiLikelihood:
 
     def _notes(self) -> tuple[str, ...]:
         notes = ["A quasi-likelihood has no log-likelihood: no AIC, no BIC, no likelihood-ratio test."]
+        if not np.array_equal(self.design.weights, np.ones(self.design.n_rows)):
+            notes.append(
+                "Here a weight is a row's precision, as in lme4 and glmmPQL; for the likelihood methods it multiplies "
+                "the row's log-likelihood."
+            )
         if self.dispersion:
             notes.append("phi multiplies the variance, Var(y) = phi v(mu); MASS::glmmPQL prints its square root.")
         return tuple(notes)

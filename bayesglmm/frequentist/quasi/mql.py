@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bayesglmm.design import Design
-from bayesglmm.frequentist.likelihood import Words
-from bayesglmm.frequentist.quasi.likelihood import QuasiLikelihood
-from bayesglmm.frequentist.quasi.options import check_options
+from bayesglmm.frequentist.quasi.estimator import QuasiEstimator
 
 __all__ = ["MQL"]
 
@@ -20,7 +17,7 @@ _CAVEAT = (
 
 
 @dataclass(frozen=True)
-class MQL:
+class MQL(QuasiEstimator):
     """Marginal quasi-likelihood: the mixed model is linearised about group effects of zero (MQL-1).
 
     The working response and its weights are those of `PQL` at eta = X beta + offset. To first order E(y) = h(X beta)
@@ -43,22 +40,7 @@ class MQL:
     are no sandwich. The modes predict effects in the working model about zero, without expanding again at them.
     """
 
-    variance: str = "reml"
-    dispersion: bool = False
     method: ClassVar[str] = "mql"
-
-    def __post_init__(self) -> None:
-        check_options(self.variance, self.dispersion)
-
-    def prepare(self, design: Design) -> QuasiLikelihood:
-        """Lay the method out; SpecificationError where phi is no factor of the family's variance."""
-        phi = ", residual dispersion estimated" if self.dispersion else ""
-        words = Words(
-            self.method,
-            "MQL",
-            f"marginal quasi-likelihood, variances by {self.variance.upper()} of the working model{phi}",
-            _CAVEAT,
-        )
-        return QuasiLikelihood.of(
-            design, conditional=False, variance=self.variance, dispersion=self.dispersion, words=words
-        )
+    description: ClassVar[str] = "marginal quasi-likelihood"
+    caveat: ClassVar[str] = _CAVEAT
+    conditional: ClassVar[bool] = False

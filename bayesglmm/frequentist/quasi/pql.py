@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bayesglmm.design import Design
-from bayesglmm.frequentist.likelihood import Words
-from bayesglmm.frequentist.quasi.likelihood import QuasiLikelihood
-from bayesglmm.frequentist.quasi.options import check_options
+from bayesglmm.frequentist.quasi.estimator import QuasiEstimator
 
 __all__ = ["PQL"]
 
@@ -19,7 +16,7 @@ _CAVEAT = (
 
 
 @dataclass(frozen=True)
-class PQL:
+class PQL(QuasiEstimator):
     """Penalised quasi-likelihood: the mixed model is linearised at its own predictions, again and again.
 
     Coefficients and group effects solve the joint equations of a linear mixed model for the working response
@@ -41,22 +38,7 @@ class PQL:
     the variances from its observed information; both leave out that Y and W are estimates.
     """
 
-    variance: str = "reml"
-    dispersion: bool = False
     method: ClassVar[str] = "pql"
-
-    def __post_init__(self) -> None:
-        check_options(self.variance, self.dispersion)
-
-    def prepare(self, design: Design) -> QuasiLikelihood:
-        """Lay the method out; SpecificationError where phi is no factor of the family's variance."""
-        phi = ", residual dispersion estimated" if self.dispersion else ""
-        words = Words(
-            self.method,
-            "PQL",
-            f"penalised quasi-likelihood, variances by {self.variance.upper()} of the working model{phi}",
-            _CAVEAT,
-        )
-        return QuasiLikelihood.of(
-            design, conditional=True, variance=self.variance, dispersion=self.dispersion, words=words
-        )
+    description: ClassVar[str] = "penalised quasi-likelihood"
+    caveat: ClassVar[str] = _CAVEAT
+    conditional: ClassVar[bool] = True

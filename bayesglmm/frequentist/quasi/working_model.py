@@ -25,6 +25,7 @@ from bayesglmm.engine.effects import EffectColumns
 from bayesglmm.engine.elimination import Elimination, eliminate
 from bayesglmm.engine.factor import FactorLayout, RelativeFactor
 from bayesglmm.engine.pattern import Pattern
+from bayesglmm.frequentist.search.widths import factor_widths
 
 __all__ = ["WorkingModel", "WorkingSolution"]
 
@@ -158,20 +159,9 @@ class WorkingSolution:
         return float(0.5 * value)
 
     def std_error_scales(self, with_sd: bool) -> np.ndarray:
-        """Return about how large standard errors of theta and, ``with_sd``, of log sqrt(phi) are; nan where unknown.
-
-        From the expected information of a variance, 2 sum_j r_j^2 with r_j the share of an effect's variance that the
-        data determine.
-        """
-        parts = []
-        for t, (group, block) in enumerate(zip(self.factor.layout.groups, self.factor.blocks, strict=True)):
-            determined = 1.0 - np.einsum("jkk->jk", self.elimination.blocks(t))
-            shared = np.maximum(determined.T @ determined, 0.0)
-            rows, columns = group.structure.theta.positions(group.n_effects)
-            with np.errstate(all="ignore"):
-                times = np.where(rows == columns, 2.0, 1.0) * shared[rows, columns]
-                parts.append(np.abs(np.diagonal(block))[rows] / np.sqrt(times))
-        return np.concatenate([*parts, np.full(int(with_sd), 1.0 / np.sqrt(2.0 * len(self.w)))])
+        """Return about how large standard errors of theta and, ``with_sd``, of log sqrt(phi) are (`factor_widths`)."""
+        of_sd = np.full(int(with_sd), 1.0 / np.sqrt(2.0 * len(self.w)))
+        return np.concatenate([factor_widths(self.factor, self.elimination), of_sd])
 
     def gradient(self, with_sd: bool) -> np.ndarray:
         """Return the gradient of `value` in theta and, ``with_sd``, log sqrt(phi)."""

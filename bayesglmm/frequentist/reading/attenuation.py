@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -17,7 +16,7 @@ from bayesglmm.families import Link, compile_rows
 from bayesglmm.families.record import Array
 from bayesglmm.frequentist.fixed.newton import GLMRows, climb
 from bayesglmm.frequentist.reading.conditional import ConditionalModel
-from bayesglmm.schema import number
+from bayesglmm.frequentist.reading.noted_table import NotedTable
 
 __all__ = ["Attenuation", "attenuation"]
 
@@ -42,8 +41,8 @@ _WEIGHTS = np.exp(-0.5 * _NODES**2) / np.exp(-0.5 * _NODES**2).sum()
 _ROWS_AT_A_TIME = 4096
 
 
-@dataclass(frozen=True, eq=False)
-class Attenuation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Attenuation(NotedTable):
     """Conditional coefficients and the marginal ones that they imply.
 
     Attributes
@@ -54,17 +53,6 @@ class Attenuation:
     notes : tuple of str
         How ``marginal`` is defined here.
     """
-
-    frame: pd.DataFrame
-    notes: tuple[str, ...]
-
-    def __repr__(self) -> str:
-        table = self.frame.to_string(float_format=lambda v: number(v, 4))
-        return "\n".join([table, *(f"  - {note}" for note in self.notes)])
-
-    def _repr_html_(self) -> str:
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
-        return self.frame.to_html(float_format=lambda v: number(v, 4), border=0) + notes
 
 
 def attenuation(fit: Any) -> Attenuation:

@@ -46,8 +46,8 @@ class ConditionalModel:
         """Read a fit for the function called ``wanted``; SpecificationError where it has no variances of effects."""
         if not isinstance(fit, Fit):
             raise SpecificationError(
-                f"{wanted}() takes a classical fit, such as model.fit('laplace') returns; a {type(fit).__name__} was "
-                "given."
+                f"{wanted}() takes a classical fit, such as model.fit('laplace') returns, not one of type "
+                f"{type(fit).__name__!r}."
             )
         sds = {e.name for e in fit.estimates if e.term == "sd"}
         if fit.estimand != "conditional" or not sds:

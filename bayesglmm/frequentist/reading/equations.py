@@ -14,7 +14,7 @@ from bayesglmm.engine.pattern import Pattern
 from bayesglmm.errors import SpecificationError
 from bayesglmm.frequentist.fit import Fit
 from bayesglmm.frequentist.modes import effect_names
-from bayesglmm.frequentist.quasi.joint_equations import mixed_model_equations as written_out
+from bayesglmm.frequentist.quasi.joint_equations import joint_equations
 from bayesglmm.frequentist.quasi.pql import PQL
 from bayesglmm.frequentist.quasi.working_model import WorkingModel
 from bayesglmm.frequentist.working import Working
@@ -58,10 +58,9 @@ def mixed_model_equations(fit: Fit) -> MixedModelEquations:
         A covariance matrix of group effects that has no inverse, or more unknowns than can be looked at.
     """
     design = fit.design
-    linear = (design.spec.family, design.spec.link) == ("gaussian", "identity")
     if fit.method == PQL.method:
         model, working = fit.prepared.working_model(fit.optimum.x), fit.prepared.working  # type: ignore[attr-defined]
-    elif linear and fit.method in ("ml", "reml", "laplace"):
+    elif design.is_linear and fit.method in ("ml", "reml", "laplace"):
         effects = EffectColumns.of(design, centered=True)
         pattern, layout = Pattern.of(design, effects), FactorLayout.of(design)
         y = design.y - design.offset
@@ -74,7 +73,7 @@ def mixed_model_equations(fit: Fit) -> MixedModelEquations:
         )
     x, theta = fit.optimum.x, working.theta
     log_sd = float(x[theta.stop]) if len(x) > theta.stop else 0.0
-    matrix, right = written_out(model, x[theta], log_sd)
+    matrix, right = joint_equations(model, x[theta], log_sd)
     names = pd.Index([*design.coefficients, *effect_names(design)])
     return MixedModelEquations(
         pd.DataFrame(matrix, index=names, columns=names),

@@ -38,7 +38,7 @@ def marginal_covariance(fit: Fit, by: str | None = None) -> pd.DataFrame | dict[
         as a whole for more than `MAX_ROWS` rows.
     """
     design = fit.design
-    if (design.spec.family, design.spec.link) != ("gaussian", "identity"):
+    if not design.is_linear:
         raise SpecificationError(
             f"V = Z G Z' + R is the covariance of gaussian responses with the identity link, and this model is "
             f"{design.spec.family} with the {design.spec.link} link: its responses have no such covariance matrix."

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from bayesglmm.frequentist.reading.conditional import ConditionalModel
+from bayesglmm.frequentist.reading.noted_table import NotedTable
 from bayesglmm.grouping import GroupEffects
-from bayesglmm.schema import number
 
 __all__ = ["Shrinkage", "shrinkage"]
 
@@ -19,8 +18,8 @@ __all__ = ["Shrinkage", "shrinkage"]
 _OFF = 1e-4
 
 
-@dataclass(frozen=True, eq=False)
-class Shrinkage:
+@dataclass(frozen=True, eq=False, repr=False)
+class Shrinkage(NotedTable):
     """How group effects shrink.
 
     Attributes
@@ -34,16 +33,7 @@ class Shrinkage:
         What the figures are, and where they are approximate.
     """
 
-    frame: pd.DataFrame
-    notes: tuple[str, ...]
-
-    def __repr__(self) -> str:
-        table = self.frame.to_string(float_format=lambda v: number(v, 4), index=False)
-        return "\n".join([table, *(f"  - {note}" for note in self.notes)])
-
-    def _repr_html_(self) -> str:
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
-        return self.frame.to_html(float_format=lambda v: number(v, 4), border=0, index=False) + notes
+    indexed: ClassVar[bool] = False
 
 
 def shrinkage(fit: Any) -> Shrinkage:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from bayesglmm.frequentist.search.objective import Counted
+from bayesglmm.frequentist.search.objective import Counted, Objective
 from bayesglmm.frequentist.search.polish import Polished
 
 __all__ = ["escape", "free", "pin"]
@@ -14,6 +16,8 @@ _GAIN = 1e-7
 #: How far from zero is looked, as shares of a parameter's natural scale: the log-likelihood is even in a pinned entry,
 #: so that its gradient at zero says nothing, and where it rises from zero it may soon fall again.
 _LOOKS = (0.3, 0.05, 0.01, 0.002)
+#: Correlations with an effect that varies already.
+_SHARES = (0.9, -0.9, 0.4, -0.4)
 #: Curvature upwards, in units of an inverse squared standard error at the start, beyond what rounding makes.
 _UPWARDS = 1e-5
 
@@ -35,16 +39,36 @@ def pin(f: Counted, w: np.ndarray, pinned: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def free(f: Counted, w: np.ndarray, value: float, pinned: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return a better point off the boundary, or None if every pinned parameter is best at zero."""
-    for k in np.flatnonzero(pinned):
-        for look in _LOOKS:
-            away = w.copy()
-            away[k] = look * f.objective.reach[k]
+    """Return a better point off the boundary with its column of Lambda freed, or None if every zero is best at zero."""
+    for i, column in enumerate(f.objective.columns):
+        if not pinned[column].any():
+            continue
+        for away in _ways_off(f.objective, w, i):
             if f.value(away) > value + _GAIN:
                 freed = pinned.copy()
-                freed[k] = False
+                freed[column] = False
                 return away, freed
     return None
+
+
+def _ways_off(objective: Objective, w: np.ndarray, i: int) -> Iterator[np.ndarray]:
+    """Yield points at which column i of Lambda is not zero.
+
+    Its effect may vary alone, or together with an effect that varies already, whose variance is then shared between the
+    two columns: from a variance of zero the second is a way up that no single entry shows.
+    """
+    column, reach, units = objective.columns[i], objective.reach, np.diagonal(objective.units)
+    for look in _LOOKS:
+        alone = w.copy()
+        alone[column[0]] = look * reach[column[0]]
+        yield alone
+        for m, entry in enumerate(column[1:], 1):
+            diagonal = objective.columns[i + m][0]
+            for share in _SHARES if w[diagonal] > 0.0 else ():
+                together = alone.copy()
+                together[entry] = share * w[diagonal] * units[diagonal] / units[entry]
+                together[diagonal] = np.sqrt(1.0 - share**2) * w[diagonal]
+                yield together
 
 
 def escape(f: Counted, at: Polished, pinned: np.ndarray) -> np.ndarray | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
 
-__all__ = ["Optimum", "OptimumStatus"]
+__all__ = ["Optimum", "OptimumStatus", "better"]
 
 
 class OptimumStatus(Enum):
@@ -125,3 +125,12 @@ class Optimum:
             f"{self.message}\n  log-likelihood {self.value:.6f}, largest gradient {self.gradient_norm:.2g}, "
             f"{self.iterations} iterations, {self.evaluations} evaluations"
         )
+
+
+def better(one: Optimum, other: Optimum) -> Optimum:
+    """Return the higher of two optima of one function with the work of both; the first if they are as high."""
+    gain = other.value - one.value
+    chosen = other if other.status.usable and gain > 1e-7 * (1.0 + 1e-4 * abs(one.value)) else one
+    return replace(
+        chosen, iterations=one.iterations + other.iterations, evaluations=one.evaluations + other.evaluations
+    )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import brentq
 
-from bayesglmm.engine.factor import RelativeFactor
 from bayesglmm.engine.marginal import Evaluation, LaplaceMarginal
 from bayesglmm.engine.pirls import Rows
+from bayesglmm.frequentist.search.widths import factor_widths
 from bayesglmm.frequentist.working import Working
 
 __all__ = ["find_start", "fit_without_effects", "natural_units"]
@@ -102,8 +102,7 @@ def natural_units(marginal: LaplaceMarginal, working: Working, x: np.ndarray) ->
     """Return the matrix of x = units w, w about one standard error apart and nearly uncorrelated near x, (k, k).
 
     Coefficients: the inverse root of their information with the group effects profiled out (Henderson 1975). Entries of
-    Lambda: from the expected information of a variance, 2 sum_j r_j^2 with r_j the share of an effect's variance that
-    the data determine. Where either is not known `Working.units` stands in.
+    Lambda: `factor_widths`. Where either is not known `Working.units` stands in.
     """
     units = working.units()
     evaluation = marginal.evaluate(*working.split(x), np.zeros(marginal.rows.effects.size))
@@ -116,24 +115,11 @@ def natural_units(marginal: LaplaceMarginal, working: Working, x: np.ndarray) ->
         except np.linalg.LinAlgError:
             return units
         units[:p, :p] = np.linalg.inv(root).T
-    widths = _spread_units(working, evaluation, evaluation.factor)
+    assert evaluation.mode.elimination is not None
+    widths = factor_widths(evaluation.factor, evaluation.mode.elimination)
     at = np.arange(working.theta.start, working.theta.stop)
     known = np.isfinite(widths) & (widths > 0.0)
     units[at[known], at[known]] = np.minimum(widths[known], units[at[known], at[known]])
     if working.size > working.theta.stop:
         units[-1, -1] = 1.0 / np.sqrt(2.0 * working.design.n_rows)
     return units
-
-
-def _spread_units(working: Working, evaluation: Evaluation, factor: RelativeFactor) -> np.ndarray:
-    elimination = evaluation.mode.elimination
-    assert elimination is not None
-    parts = []
-    for t, (group, block) in enumerate(zip(working.design.groups, factor.blocks, strict=True)):
-        determined = 1.0 - np.einsum("jkk->jk", elimination.blocks(t))
-        shared = np.maximum(determined.T @ determined, 0.0)
-        rows, columns = group.structure.theta.positions(group.n_effects)
-        scale = np.abs(np.diagonal(block))
-        with np.errstate(all="ignore"):
-            parts.append(scale[rows] / np.sqrt(np.where(rows == columns, 2.0, 1.0) * shared[rows, columns]))
-    return np.concatenate(parts) if parts else np.zeros(0)

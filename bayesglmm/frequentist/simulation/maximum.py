@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesglmm.design import Design
 from bayesglmm.engine.threads import blas_threads
+from bayesglmm.errors import FitError
 from bayesglmm.frequentist.boundary import boundary_notes
 from bayesglmm.frequentist.fit import Fit
 from bayesglmm.frequentist.laplace import LaplaceLikelihood
@@ -87,7 +88,13 @@ class SimulatedMaximum:
 
     def fit(self, start: np.ndarray | None = None) -> Fit:
         """Maximise from the Laplace fit, itself started at ``start`` (k,) if it is given; FitError if it has none."""
-        first = MaximumLikelihood(self.laplace, WORDS).fit(start).optimum
+        begin = MaximumLikelihood(self.laplace, WORDS).fit(start)
+        first = begin.optimum
+        if first.status is OptimumStatus.FLAT:
+            raise FitError(
+                f"the likelihood has no maximum to simulate: {' '.join(begin.notes)} Look for separation, for a "
+                "constant response or for collinear columns; or give the parameters priors and sample."
+            )
         seed = self.settings.seed
         if seed is None:
             seed = int(np.random.SeedSequence().generate_state(1)[0])

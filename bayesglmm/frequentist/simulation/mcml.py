@@ -10,10 +10,11 @@ from typing import ClassVar
 from bayesglmm.design import Design
 from bayesglmm.errors import FitError, SpecificationError, nearest
 from bayesglmm.frequentist.estimator import Prepared
-from bayesglmm.frequentist.laplace import Laplace, LaplaceLikelihood
+from bayesglmm.frequentist.laplace import LaplaceLikelihood
 from bayesglmm.frequentist.likelihood import MaximumLikelihood
 from bayesglmm.frequentist.simulation.maximum import WORDS, SimulatedMaximum, Simulation
 from bayesglmm.frequentist.simulation.partition import Partition
+from bayesglmm.frequentist.width import require_narrow_tail
 
 __all__ = ["MAX_DIMENSION", "MCML"]
 
@@ -101,12 +102,12 @@ class MCML:
         Raises
         ------
         FitError
-            More than `MAX_DIMENSION` group effects in one block.
+            More than `MAX_DIMENSION` group effects in one block, or too many crossed effects (`width.MAX_TAIL`).
         """
-        laplace = Laplace().prepare(design)
-        if not design.groups:  # nothing to integrate: the likelihood is known exactly
-            return MaximumLikelihood(laplace.likelihood, WORDS, laplace.marginal)
+        require_narrow_tail(design)
         likelihood = LaplaceLikelihood.of(design)
+        if not design.groups:  # nothing to integrate: the likelihood is known exactly
+            return MaximumLikelihood(likelihood, WORDS, likelihood.marginal)
         partition = Partition.of(likelihood.marginal.rows.effects)
         widest = int(partition.sizes.max())
         if widest > MAX_DIMENSION:

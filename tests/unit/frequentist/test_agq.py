@@ -51,9 +51,11 @@ def fitted(problem: str, points: int) -> bg.Fit:
 
 @pytest.mark.parametrize(("problem", "points"), FITS)
 def test_log_likelihood_is_that_of_lme4_or_better(problem: str, points: int) -> None:
-    # lme4 stops its search for modes early, and the sum over few nodes depends on them: 5e-7 at 11 nodes.
+    # lme4 stops its search for modes early, and a sum over few nodes depends on them: on toenail by month it is 1.88e-6
+    # too low with 10 nodes, where the rule written out in NumPy at lme4's own estimates gives -624.0831041074, as here.
     theirs = reference(problem, points)["loglik"].iloc[0]
-    assert fitted(problem, points).loglik == pytest.approx(theirs, abs=1e-6)
+    assert fitted(problem, points).loglik >= theirs - 1e-6
+    assert fitted(problem, points).loglik == pytest.approx(theirs, abs=3e-6)
 
 
 @pytest.mark.parametrize(("problem", "points"), FITS)

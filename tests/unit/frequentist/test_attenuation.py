@@ -138,6 +138,7 @@ def test_no_variance_is_no_attenuation() -> None:
     result = bg.attenuation(fit)
     assert result.frame["ratio"].to_numpy() == pytest.approx(np.ones(2))
     assert "ratio" in repr(result)
+    assert f"\n  - {result.notes[0]}" in repr(result)
     assert "<table" in result._repr_html_()
 
 

@@ -97,7 +97,9 @@ def test_failures_are_counted_and_named(monkeypatch: pytest.MonkeyPatch) -> None
     assert [k for k, _ in boot.failures] == [2, 3, 5]
     assert boot.failures[0][1] == "no answer for this one."
     assert boot.draws.index[boot.draws.isna().all(axis=1)].to_list() == [2, 3, 5]
-    assert np.isfinite(boot.interval().to_numpy()).all()
+    assert np.isfinite(boot.std_errors.to_numpy()).all()
+    with pytest.raises(FitError, match="3 of 6 simulated data sets could not be fitted"):
+        boot.interval()
     assert "3 draws failed and are left out; the first, number 2: no answer" in repr(boot)
 
 
@@ -138,3 +140,28 @@ def test_intervals_are_those_of_bootmer_within_simulation_error(problem: str, fi
         spread = boot.std_errors[name] * 0.085 * np.sqrt(2.0)
         for end in ("lower", "upper"):
             assert abs(ours.loc[name, end] - row[end]) < 4.0 * spread, (name, end)
+
+
+def test_a_fit_that_is_no_maximum_is_not_simulated_from() -> None:
+    x = np.linspace(-1.0, 1.0, 60)
+    data = pd.DataFrame({"y": (x > 0.1).astype(int), "x": x, "g": [f"g{k % 6}" for k in range(60)]})
+    fit = bg.GLMM("y ~ x + (1 | g)", data, family="bernoulli").fit("laplace")
+    assert not fit.converged
+    with pytest.raises(FitError, match="this fit is none: flat"):
+        fit.bootstrap(5)
+
+
+def test_too_few_draws_have_standard_errors_but_no_interval() -> None:
+    boot = cbpp().bootstrap(2, seed=1, progress=False)
+    assert np.isfinite(boot.std_errors.to_numpy()).all()
+    with pytest.raises(FitError, match=r"^2 draws have no quantiles in their tails.*at least 20"):
+        boot.interval()
+    assert "2 draws, seed 1; no intervals, which take at least 20" in repr(boot)
+
+
+def test_a_column_called_sigma_keeps_a_column_of_draws() -> None:
+    data = bg.load_dataset("sleepstudy").rename(columns={"days": "sigma"})
+    boot = bg.GLMM("reaction ~ sigma + (1 | subject)", data).fit("ml").bootstrap(20, seed=1, progress=False)
+    assert list(boot.draws.columns) == ["Intercept", "sigma (coefficient)", "sd(subject)", "sigma"]
+    assert boot.estimates["sigma (coefficient)"] == pytest.approx(10.467286, abs=1e-5)
+    assert boot.interval().shape == (4, 2)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import bayesglmm as bg
@@ -123,3 +124,20 @@ def test_marginal_and_unpooled_fits_have_contrasts_too() -> None:
         estimates = fit.coefficients["estimate"]
         assert row["estimate"] == pytest.approx(estimates["period[2]"] - estimates["period[3]"], rel=1e-12)
         assert fit.tests()["p_value"].to_numpy() == pytest.approx(fit.coefficients["p_value"].to_numpy())
+
+
+def test_coefficients_without_standard_errors_are_named() -> None:
+    rng = np.random.default_rng(2)
+    g = np.repeat(np.arange(8), 6)
+    data = pd.DataFrame({"y": rng.normal(size=48), "x": rng.normal(size=48), "w": g % 3 + 0.0, "g": g.astype(str)})
+    fit = bg.GLMM("y ~ x + w + (1 | g)", data).fit("fixed")
+    assert np.isfinite(fit.coefficients.loc["x", "std_error"])
+    for ask in (lambda: fit.wald("w"), fit.tests):
+        with pytest.raises(FitError, match=r"^w of this fit's coefficients have no standard errors: .*fit\.notes"):
+            ask()
+
+
+@pytest.mark.parametrize("level", ["a", None, 95, True])
+def test_a_level_that_is_none_is_refused_before_anything_else(level: object) -> None:
+    with pytest.raises(SpecificationError, match="is not a number between 0 and 1"):
+        sleepstudy().tidy(level=level)  # type: ignore[arg-type]

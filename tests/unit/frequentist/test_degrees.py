@@ -124,7 +124,7 @@ def dense(fit: bg.Fit) -> np.ndarray:
 def test_the_marginal_covariance_is_never_formed_but_right(problem: str) -> None:
     fit = fitted(problem, "reml")
     V, marginal = dense(fit), LinearMarginal.of(fit)
-    np.testing.assert_allclose(marginal.VX, np.linalg.solve(V, fit.design.X), rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(marginal.solve(fit.design.X), np.linalg.solve(V, fit.design.X), rtol=1e-8, atol=1e-12)
     expected = np.linalg.inv(fit.design.X.T @ np.linalg.solve(V, fit.design.X))
     np.testing.assert_allclose(marginal.covariance, expected, rtol=1e-8, atol=1e-12)
 
@@ -133,7 +133,9 @@ def test_weights_and_known_standard_errors_enter_v() -> None:
     data = bg.load_dataset("sleepstudy").assign(se=lambda d: 1.0 + 0.1 * d["days"], w=lambda d: 1.0 + (d["days"] > 4))
     weighted = bg.GLMM("reaction ~ days + (1 | subject)", data, weights="w").fit("ml")
     np.testing.assert_allclose(
-        LinearMarginal.of(weighted).VX, np.linalg.solve(dense(weighted), weighted.design.X), rtol=1e-8
+        LinearMarginal.of(weighted).solve(weighted.design.X),
+        np.linalg.solve(dense(weighted), weighted.design.X),
+        rtol=1e-8,
     )
     copies = pd.concat([data, data[data["days"] > 4]], ignore_index=True)
     copied = bg.GLMM("reaction ~ days + (1 | subject)", copies).fit("ml")
@@ -180,3 +182,38 @@ def test_fits_without_variances_of_the_mixed_model_are_refused() -> None:
     fit = bg.GLMM("reaction ~ days + (1 | subject)", bg.load_dataset("sleepstudy")).fit("fixed")
     with pytest.raises(SpecificationError, match="need a fit by REML or maximum likelihood, not by 'fixed'"):
         fit.tests(ddf="satterthwaite")
+
+
+@pytest.mark.parametrize("shift", [1e4, 1e5, 1e6])
+@pytest.mark.parametrize("ddf", ["kenward-roger", "satterthwaite"])
+def test_the_origin_of_a_slope_covariate_changes_nothing(ddf: str, shift: float) -> None:
+    data = bg.load_dataset("sleepstudy").assign(days=lambda d: d["days"] + shift)
+    moved = bg.GLMM("reaction ~ days + (days | subject)", data).fit("reml")
+    ours, before = moved.tests(ddf=ddf).loc["days"], fitted("sleep_slopes", "reml").tests(ddf=ddf).loc["days"]
+    assert before["std_error"] == pytest.approx(1.5458, abs=5e-5)
+    rtol = 1e-6 if ddf == "kenward-roger" else TOLERANCE[ddf]  # the latter's Hessian is of differences
+    np.testing.assert_allclose(ours[["estimate", "std_error"]], before[["estimate", "std_error"]], rtol=1e-6)
+    assert ours["df"] == pytest.approx(before["df"], rel=rtol)
+    test, there = moved.wald("days", ddf=ddf), fitted("sleep_slopes", "reml").wald("days", ddf=ddf)
+    assert test.statistic == pytest.approx(there.statistic, rel=1e-6)
+    assert test.denominator_df == pytest.approx(there.denominator_df, rel=rtol)
+    if ddf == "kenward-roger":  # both coefficients are 0 wherever days begin: its rank is not lost, nor counted twice
+        start = moved.wald([{"Intercept": 1, "days": shift}, "days", "Intercept"], ddf=ddf)
+        there = fitted("sleep_slopes", "reml").wald(["Intercept", "days"], ddf=ddf)
+        assert start.df == 2
+        assert start.statistic == pytest.approx(there.statistic, rel=1e-5)
+        assert start.denominator_df == pytest.approx(there.denominator_df, rel=1e-5)
+
+
+@pytest.mark.parametrize("ddf", [["satterthwaite"], 3, {"a": 1}])
+def test_a_ddf_that_is_no_name_is_refused_in_words(ddf: object) -> None:
+    with pytest.raises(SpecificationError, match=r"ddf=.*Allowed: 'satterthwaite', 'kenward-roger', or None"):
+        fitted("sleep_slopes", "reml").tests(ddf=ddf)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("ddf", [None, "satterthwaite", "kenward-roger"])
+def test_without_coefficients_the_table_is_empty(ddf: str | None) -> None:
+    fit = bg.GLMM("reaction ~ 0 + (1 | subject)", bg.load_dataset("sleepstudy")).fit("reml")
+    table = fit.tests(ddf=ddf)
+    assert table.shape == (0, 7)
+    assert list(table.columns) == list(fitted("sleep_slopes", "reml").tests().columns)

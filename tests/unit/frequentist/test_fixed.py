@@ -232,3 +232,25 @@ def test_refit_and_comparison() -> None:
     table = bg.compare(fit, model.fit()).table()
     assert table.loc["treatment[drug]", "no pooling (se)"].startswith("0.777 (0.307)")
     assert table.loc["sd(clinic)", "no pooling (se)"] == ""
+
+
+@pytest.mark.parametrize(("term", "error"), [("(1 | subject)", 0.80422), ("(days | subject)", 0.66411)])
+def test_the_origin_of_a_covariate_changes_nothing(term: str, error: float) -> None:
+    data = bg.load_dataset("sleepstudy")
+    for shift in (0.0, -1e6, 1e6):
+        fit = bg.GLMM(f"reaction ~ days + {term}", data.assign(days=data["days"] + shift)).fit("fixed")
+        assert fit.optimum.status is OptimumStatus.CONVERGED
+        assert fit.coefficients.loc["days", "estimate"] == pytest.approx(10.4672860, rel=1e-8)
+        assert fit.coefficients.loc["days", "std_error"] == pytest.approx(error, abs=1e-5)
+        assert fit.coefficients.loc["Intercept", "estimate"] == pytest.approx(251.4051 - 10.4672860 * shift, rel=1e-6)
+        intercepts = fit.modes[fit.modes["effect"] == "Intercept"]["mode"]
+        assert abs(intercepts.sum()) <= 1e-12 * max(1.0, intercepts.abs().max()) * 1e2
+
+
+def test_words_for_counts_and_weights() -> None:
+    data = pd.DataFrame({"y": np.zeros(40, dtype=int), "x": np.tile([0.0, 1.0], 20), "g": np.repeat(list("abcd"), 10)})
+    with pytest.raises(bg.FitError, match=r"all at one end of their range \(all 0\): "):
+        bg.GLMM("y ~ x + (1 | g)", data, family="poisson").fit("fixed")
+    sleep = bg.load_dataset("sleepstudy").assign(w=2.0)
+    fit = bg.GLMM("reaction ~ days + (1 | subject)", sleep, weights="w").fit("fixed")
+    assert any("sqrt(RSS / (360 - 19)), where 360 is the sum of the weights" in note for note in fit.notes)

@@ -235,3 +235,66 @@ def test_separation_is_said() -> None:
     data["z"] = (data["x"] > 0.0).astype(int)
     with pytest.raises(bg.FitError, match="separation"):
         bg.GLMM("z ~ x + (1 | g)", data, family="bernoulli").fit("gee")
+
+
+def separated() -> pd.DataFrame:
+    x = np.tile([0, 1], 20)
+    y = np.where(x == 1, 1, np.random.default_rng(1).binomial(1, 0.5, 40))
+    return pd.DataFrame({"y": y, "x": x, "g": np.repeat(np.arange(8), 5).astype(str)})
+
+
+@pytest.mark.parametrize("correlation", ["exchangeable", "independence", "ar1"])
+def test_estimates_at_infinity_are_an_error_that_names_them(correlation: str) -> None:
+    data = separated()
+    # Counts that are 0 wherever x is 1.
+    counts = data.assign(y=(1 - data["x"]) * np.arange(1, 41))
+    for frame, family in ((data, "bernoulli"), (counts, "poisson")):
+        with pytest.raises(bg.FitError, match=r"^separation: in 20 of 40 rows .* no finite estimate: x\. "):
+            bg.GLMM("y ~ x + (1 | g)", frame, family=family).fit("gee", correlation=correlation)
+    for y, family in ((1, "bernoulli"), (0, "bernoulli"), (0, "poisson")):
+        with pytest.raises(bg.FitError, match=r"^separation: in every row .* no finite estimate: Intercept\. "):
+            bg.GLMM("y ~ 1 + (1 | g)", data.assign(y=y), family=family).fit("gee", correlation=correlation)
+    for y, family in ((3, "poisson"), (3.0, "gaussian")):
+        with pytest.raises(bg.FitError, match=r"residuals of the marginal model are all 0: the response is constant"):
+            bg.GLMM("y ~ x + (1 | g)", data.assign(y=y), family=family).fit("gee", correlation=correlation)
+
+
+def test_rows_at_the_edge_that_others_determine_are_no_separation() -> None:
+    # Means from 1e-9 to 1e5 along one covariate: far away, and finite.
+    x = np.repeat(np.linspace(-20.0, 12.0, 33), 4)
+    y = np.random.default_rng(3).poisson(np.exp(x))
+    data = pd.DataFrame({"y": y, "x": x, "g": np.tile(np.arange(4), 33).astype(str)})
+    fit = bg.GLMM("y ~ x + (1 | g)", data, family="poisson").fit("gee", correlation="independence")
+    assert fit.coefficients.loc["x", "estimate"] == pytest.approx(1.0, abs=0.02)
+
+
+def test_a_coefficient_of_one_cluster_has_no_sandwich() -> None:
+    data = small()
+    data["first"] = (data["g"] == "0").astype(float)
+    data["others"] = 1.0 - data["first"]
+    made = bg.GLMM("y ~ 0 + first + others + (1 | g)", data)
+    with pytest.raises(bg.FitError, match=r"0 or not finite: first\..*single cluster of g"):
+        made.fit("gee", correlation="independence")
+    assert made.fit("gee", correlation="independence", covariance="model").coefficients.loc["first", "std_error"] > 0.0
+
+
+def test_even_gaps_have_a_positive_root() -> None:
+    data = small().assign(t=np.tile([0.0, 1.0, 2.0, 3.0], 50))
+    made = bg.GLMM("y ~ x + (1 | g)", data)
+    one, two, four = (made.fit("gee", correlation="ar1", time=k * data["t"]) for k in (1, 2, 4))
+    alpha = one.variance_components.loc["alpha", "estimate"]
+    assert alpha > 0.0
+    assert two.variance_components.loc["alpha", "estimate"] == pytest.approx(alpha**0.5, rel=1e-6)
+    assert four.variance_components.loc["alpha", "estimate"] == pytest.approx(alpha**0.25, rel=1e-6)
+    assert two.coefficients["estimate"].to_numpy() == pytest.approx(one.coefficients["estimate"].to_numpy(), rel=1e-6)
+
+
+def test_slopes_of_the_group_term_and_known_errors_are_spoken_of() -> None:
+    data = small()
+    plain, sloped, known = (
+        bg.GLMM(f, data).fit("gee") for f in ("y ~ x + (1 | g)", "y ~ x + (x | g)", "y | se(s) ~ x + (1 | g)")
+    )
+    pd.testing.assert_frame_equal(plain.coefficients, sloped.coefficients)
+    assert any("play no part: the fit is that of (1 | g)" in note for note in sloped.notes)
+    assert any("phi multiplies them: it is estimated beside the known standard errors" in n for n in known.notes)
+    assert not any("play no part" in note or "phi multiplies" in note for note in plain.notes)

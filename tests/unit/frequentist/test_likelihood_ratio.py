@@ -102,40 +102,42 @@ def test_no_variance_gives_a_statistic_of_zero_and_a_p_value_of_one() -> None:
     assert test.p_value == pytest.approx(1.0, abs=1e-3)
 
 
-def refused(words: str, small: bg.Fit, large: bg.Fit) -> None:
+def assert_refused(words: str, small: bg.Fit, large: bg.Fit) -> None:
     with pytest.raises(SpecificationError, match=words):
         bg.likelihood_ratio(small, large)
 
 
 def test_what_is_not_nested_is_refused() -> None:
-    refused("Give the smaller model first", sleepstudy(CORRELATED), sleepstudy(INTERCEPTS))
-    refused("correlated effects Intercept, days of subject", sleepstudy(CORRELATED), sleepstudy(INDEPENDENT))
-    refused("the coefficients of the first fit", sleepstudy(INTERCEPTS), sleepstudy("reaction ~ 1 + (days | subject)"))
-    refused("models that differ", sleepstudy(INTERCEPTS), sleepstudy(INTERCEPTS))
+    assert_refused("Give the smaller model first", sleepstudy(CORRELATED), sleepstudy(INTERCEPTS))
+    assert_refused("correlated effects Intercept, days of subject", sleepstudy(CORRELATED), sleepstudy(INDEPENDENT))
+    assert_refused(
+        "the coefficients of the first fit", sleepstudy(INTERCEPTS), sleepstudy("reaction ~ 1 + (days | subject)")
+    )
+    assert_refused("models that differ", sleepstudy(INTERCEPTS), sleepstudy(INTERCEPTS))
     data = bg.load_dataset("salamander")
     female, male = (bg.GLMM(f"mated ~ cross + (1 | {g})", data, family="bernoulli").fit() for g in ("female", "male"))
-    refused("effects Intercept of female in the first", female, male)
+    assert_refused("effects Intercept of female in the first", female, male)
 
 
 def test_what_is_not_comparable_is_refused() -> None:
     data = bg.load_dataset("sleepstudy")
-    refused("not on one scale", sleepstudy(INTERCEPTS), sleepstudy(CORRELATED, "ml"))
+    assert_refused("not on one scale", sleepstudy(INTERCEPTS), sleepstudy(CORRELATED, "ml"))
     fewer = bg.GLMM(CORRELATED, data.query("days > 0")).fit()
-    refused("different data: 180 and 162 rows", sleepstudy(INTERCEPTS), fewer)
+    assert_refused("different data: 180 and 162 rows", sleepstudy(INTERCEPTS), fewer)
     other = bg.GLMM(CORRELATED, data.assign(reaction=data["reaction"] + 1)).fit()
-    refused("different responses", sleepstudy(INTERCEPTS), other)
+    assert_refused("different responses", sleepstudy(INTERCEPTS), other)
     logged = bg.GLMM(CORRELATED, data, link="log").fit()
-    refused("different families or links", sleepstudy(INTERCEPTS), logged)
+    assert_refused("different families or links", sleepstudy(INTERCEPTS), logged)
     model = bg.GLMM("incidence | trials(size) ~ period + (1 | herd)", bg.load_dataset("cbpp"), family="binomial")
-    refused("'gee' has no log-likelihood", model.fit("gee"), model.fit("gee"))
-    refused("'fixed' estimates the groups one by one", model.fit("fixed"), model.fit("fixed"))
+    assert_refused("'gee' has no log-likelihood", model.fit("gee"), model.fit("gee"))
+    assert_refused("'fixed' estimates the groups one by one", model.fit("fixed"), model.fit("fixed"))
 
 
 def test_reml_compares_variances_and_refuses_coefficients() -> None:
     small, large = sleepstudy(INTERCEPTS, "reml"), sleepstudy(CORRELATED, "reml")
     # lme4: -871.814136 against -893.232543.
     assert bg.likelihood_ratio(small, large).statistic == pytest.approx(2 * (-871.814136 + 893.232543), abs=1e-5)
-    refused(
+    assert_refused(
         "REML log-likelihoods of models with different coef", sleepstudy("reaction ~ 1 + (1 | subject)", "reml"), large
     )
 
@@ -161,3 +163,13 @@ def test_bootstrap_p_value_needs_no_theory_and_repeats_by_seed() -> None:
     spread = np.sqrt(test.p_mixture * (1 - test.p_mixture) / 99)
     assert abs(test.p_bootstrap - test.p_mixture) < 4 * spread + 0.01
     assert "99 of 99 data sets fitted" in repr(test)
+
+
+def test_what_is_no_fit_is_refused_in_words() -> None:
+    fit = sleepstudy(INTERCEPTS)
+    with pytest.raises(
+        SpecificationError, match=r"first argument of likelihood_ratio\(\) is 3, which is no classical fit"
+    ):
+        bg.likelihood_ratio(3, fit)  # type: ignore[arg-type]
+    with pytest.raises(SpecificationError, match=r"second argument .* is a list, which is no classical fit"):
+        bg.likelihood_ratio(fit, [fit])  # type: ignore[arg-type]

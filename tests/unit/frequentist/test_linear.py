@@ -40,10 +40,9 @@ def frame() -> pd.DataFrame:
 def covariance(fit: bg.Fit) -> np.ndarray:
     """Return V by dense algebra from the estimates."""
     design, x = fit.design, fit.optimum.x
-    p, at = len(design.coefficients), len(design.coefficients)
+    at = len(design.coefficients)
     sigma = np.exp(x[-1]) if design.dispersion else 1.0
     V = np.diag(sigma**2 * design.size**2 / design.weights)
-    assert p == at
     for group in design.groups:
         size = group.structure.theta.size(group.n_effects)
         Lambda = group.origin @ group.structure.theta.factor(x[at : at + size], group.n_effects)
@@ -54,11 +53,10 @@ def covariance(fit: bg.Fit) -> np.ndarray:
     return V
 
 
-@pytest.mark.parametrize("formula", FORMULAS)
+# A weight multiplies a log-likelihood and is no precision: a test of its own holds that.
+@pytest.mark.parametrize("formula", [f for f in FORMULAS if "weights" not in f])
 @pytest.mark.parametrize("method", ["ml", "reml"])
 def test_estimates_and_criterion_against_dense_algebra(formula: str, method: str) -> None:
-    if "weights" in formula:
-        pytest.skip("a weight multiplies a log-likelihood; the next test holds that")
     fit = bg.GLMM(formula, frame()).fit(method)
     design, V = fit.design, covariance(fit)
     X, y = design.X, design.y - design.offset

@@ -204,7 +204,7 @@ def test_salamander_is_the_exact_maximum() -> None:
         assert abs(ours.loc[name, "estimate"] - row["estimate"]) < allowed, name
         assert ours.loc[name, "std_error"] == pytest.approx(row["std_error"], rel=0.01), name
     variances = ours.loc[["sd(female)", "sd(male)"], "estimate"].to_numpy() ** 2
-    assert variances == pytest.approx([1.386, 1.239], abs=0.01)
+    assert variances == pytest.approx([1.386, 1.239], abs=0.005)
     assert fit.simulation.loglik_mc_se <= 0.01
     assert abs(fit.loglik - theirs["loglik"].iloc[0]) < 4 * math.hypot(fit.simulation.loglik_mc_se, 0.002)
 

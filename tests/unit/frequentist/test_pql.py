@@ -12,7 +12,7 @@ import pytest
 import bayesglmm as bg
 from bayesglmm.errors import FitError, SpecificationError
 from bayesglmm.frequentist.quasi import search as quasi_search
-from bayesglmm.frequentist.quasi.joint_equations import mixed_model_equations
+from bayesglmm.frequentist.quasi.joint_equations import joint_equations
 from bayesglmm.frequentist.quasi.likelihood import QuasiLikelihood
 from bayesglmm.frequentist.quasi.linearisation import Expansion
 from bayesglmm.frequentist.quasi.working_model import WorkingModel
@@ -283,7 +283,7 @@ def test_the_gradient_is_that_of_differences(restricted: bool, theta: list[float
 def test_the_fit_solves_the_joint_equations(method: str, dispersion: bool) -> None:
     """Kachman's equations, written out, at the converged working model: (beta, u) and their prediction errors."""
     fit = bg.GLMM("y ~ x + (x | g) + (1 | h)", small(), family="poisson").fit(method, dispersion=dispersion)
-    matrix, right = mixed_model_equations(*working_model(fit))
+    matrix, right = joint_equations(*working_model(fit))
     figures = np.concatenate([fit.coefficients["estimate"], fit.modes["mode"]])
     np.testing.assert_allclose(np.linalg.solve(matrix, right), figures, atol=1e-9)
     errors = np.concatenate([fit.coefficients["std_error"], fit.modes["std_error"]])
@@ -356,7 +356,7 @@ def test_a_variance_of_zero_is_pinned_and_said(method: str) -> None:
     plain = bg.GLMM("y ~ x", data, family="poisson").fit("pql")
     np.testing.assert_allclose(fit.coefficients, plain.coefficients, rtol=1e-7)
     with pytest.raises(FitError, match=r"the effects of g has no inverse"):
-        mixed_model_equations(*working_model(fit))
+        joint_equations(*working_model(fit))
 
 
 def test_refitting_another_response_is_a_fit_of_it() -> None:

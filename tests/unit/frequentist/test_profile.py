@@ -74,7 +74,7 @@ def test_held_coordinates_lead_to_the_same_likelihood_with_the_right_gradient(fa
     likelihood = fit.prepared.likelihood  # type: ignore[attr-defined]
     evaluate = likelihood.evaluator()
     for estimate in fit.estimates:
-        held = held_parameter(likelihood.working, estimate.name)
+        held = held_parameter(likelihood.working, estimate.term, estimate.name)
         v = held.start(fit.optimum.x)
         np.testing.assert_allclose(held.embed(estimate.estimate, v), fit.optimum.x, atol=1e-7)
         value, v = 0.9 * estimate.estimate, v + 0.02
@@ -128,7 +128,7 @@ def test_an_sd_on_the_boundary_has_a_lower_end_of_zero_and_says_so() -> None:
     assert lower == 0.0
     curve = profile["sd(g)"]
     assert curve.zeta[0] == 0.0
-    held = held_parameter(fit.prepared.likelihood.working, "sd(g)")  # type: ignore[attr-defined]
+    held = held_parameter(fit.prepared.likelihood.working, "sd", "sd(g)")  # type: ignore[attr-defined]
     evaluate = fit.prepared.likelihood.evaluator()  # type: ignore[attr-defined]
     found = minimize(
         lambda v: -evaluate(held.embed(upper, v))[0],
@@ -235,3 +235,38 @@ def test_the_frame_holds_what_a_figure_needs() -> None:
             fitted("cbpp").coefficients["estimate"].iloc[0],
         ]
     )
+
+
+def test_columns_that_are_called_like_other_parameters() -> None:
+    plain = fitted("sleep_slopes", "ml")
+    names = {"days": "sigma"}
+    fit = bg.GLMM("reaction ~ sigma + (sigma | subject)", bg.load_dataset("sleepstudy").rename(columns=names)).fit("ml")
+    expected = plain.profile(["days", "sigma"]).table()
+    both = fit.profile(["sigma (coefficient)", "sigma"])
+    assert list(both.table().index) == ["sigma (coefficient)", "sigma"]
+    np.testing.assert_allclose(both.table(), expected, rtol=1e-6)
+    np.testing.assert_allclose(fit.profile("sigma").table(), expected.loc[["sigma"]], rtol=1e-6)
+    assert both["sigma (coefficient)"].estimate == pytest.approx(10.467286, abs=1e-5)
+
+
+def test_a_column_called_like_a_standard_deviation() -> None:
+    data = bg.load_dataset("sleepstudy").rename(columns={"days": "sd(subject)"})
+    fit = bg.GLMM("reaction ~ `sd(subject)` + (1 | subject)", data).fit("ml")
+    plain = bg.GLMM("reaction ~ days + (1 | subject)", bg.load_dataset("sleepstudy")).fit("ml")
+    ours = fit.profile(["sd(subject) (coefficient)", "sd(subject)"]).table()
+    np.testing.assert_allclose(ours, plain.profile(["days", "sd(subject)"]).table(), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (3, "takes a name or a list of names, not 3"),
+        ([], "was given no name"),
+        ([3], "3 is not a parameter"),
+        ([["sigma"]], "is not a parameter"),
+        ({"sigma": 1}, "takes a name or a list of names"),
+    ],
+)
+def test_names_that_are_none_are_refused_in_words(names: object, words: str) -> None:
+    with pytest.raises(SpecificationError, match=words):
+        fitted("sleep_slopes").profile(names)  # type: ignore[arg-type]

@@ -36,6 +36,8 @@ def test_one_way_is_the_textbook_formula() -> None:
     assert found["shrunken"].to_numpy() == pytest.approx((mu + factor * (mean - mu)).to_numpy(), abs=1e-8)
     assert (found["common"] == mu).all()
     assert not any("approximate" in note for note in bg.shrinkage(fit).notes)
+    assert repr(bg.shrinkage(fit)).endswith("  - " + bg.shrinkage(fit).notes[-1])
+    assert "<table" in bg.shrinkage(fit)._repr_html_()
 
 
 def test_dyestuff() -> None:
