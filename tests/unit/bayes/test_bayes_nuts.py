@@ -137,6 +137,8 @@ def test_no_thread_is_left_running_by_another_error():
 
 
 SLOW = """
+    import signal
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     import sys
     import numpy as np, pandas as pd
     import bayesglmm as bg
