@@ -36,6 +36,9 @@ class MQL(QuasiEstimator):
 
     Notes
     -----
+    The first-order method of SAS NLMIXED (method=firo; Beal & Sheiner 1982) makes the same expansion about zero, for
+    gaussian rows; there ``variance="ml"`` is its likelihood.
+
     Standard errors of coefficients come from (X' V^-1 X)^-1 of the working model: they trust the variance above, and
     are no sandwich. The modes predict effects in the working model about zero, without expanding again at them.
     """

@@ -2,7 +2,8 @@
 
 Steps of scoring and L-BFGS-B (scipy) bring the parameters near the maximum; entries of Lambda that have run to zero are
 pinned there if that costs nothing, and freed again if a step away from zero gains; Newton steps with differences of the
-exact gradient finish to rounding. A saddle is left along the direction that rises.
+exact gradient finish to rounding. A saddle is left along the direction that rises. A search that stopped early goes on
+without gradients (COBYQA, scipy), and is polished again.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ _SCORING_STEPS = 4
 _SLOPE, _SLOPE_LARGE = 3e-6, 1e-3
 #: Smallest information, beside the largest, of a direction that the data hold; natural units of both.
 _FLAT = 1e-9
+#: Decrement from which a search counts as stopped early, and values that a search without gradients may take for each
+#: parameter before it gives up.
+_STOPPED, _VALUES = 1e-6, 60
 
 
 def maximise(objective: Objective, start: np.ndarray) -> Optimum:
@@ -45,6 +49,11 @@ def maximise(objective: Objective, start: np.ndarray) -> Optimum:
         if away is None:
             break
         w = away
+    if polished.decrement > _STOPPED:
+        # Where gradients lead nowhere (noise, a kink), a search that needs none may.
+        w, steps = _without_gradient(f, polished.w, pinned)
+        polished = polish(f, w, pinned)
+        iterations += steps + polished.steps
     H, there = polished.hessian, np.flatnonzero(~pinned)
     norm = float(np.abs(polished.gradient[~pinned]).max(initial=0.0))
     inverse = np.linalg.inv(objective.units[np.ix_(there, there)])
@@ -88,9 +97,29 @@ def _quasi_newton(f: Counted, w: np.ndarray, pinned: np.ndarray) -> tuple[np.nda
     return np.asarray(found.x), int(found.nit)
 
 
+def _without_gradient(f: Counted, w: np.ndarray, pinned: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return the point that COBYQA (Ragonneau 2022) reaches from w with values alone, and its steps."""
+    there = np.flatnonzero(~pinned)
+
+    def negative(v: np.ndarray) -> float:
+        point = w.copy()
+        point[there] = v
+        value = f.value(point)
+        return -value if np.isfinite(value) else 1e100
+
+    bounds = [(0.0 if f.objective.nonnegative[k] else -np.inf, np.inf) for k in there]
+    options = {"maxfev": _VALUES * (1 + len(there)), "initial_tr_radius": 1.0, "final_tr_radius": 1e-8}
+    found = minimize(negative, w[there], method="COBYQA", bounds=bounds, options=options)
+    if not -found.fun > f.value(w):
+        return w, int(found.nit)
+    moved = w.copy()
+    moved[there] = found.x
+    return moved, int(found.nit)
+
+
 def _status(hessian: np.ndarray, natural: np.ndarray, decrement: float, pinned: np.ndarray) -> OptimumStatus:
     information = -natural.T @ hessian @ natural
-    if not np.isfinite(information).all() or decrement > 1e-6:
+    if not np.isfinite(information).all() or decrement > _STOPPED:
         return OptimumStatus.STOPPED_EARLY
     eigenvalues = np.linalg.eigvalsh(information) if len(information) else np.ones(1)
     if eigenvalues.min() <= _FLAT * max(eigenvalues.max(), 1.0):
