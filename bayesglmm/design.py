@@ -134,8 +134,8 @@ class Design:
 
     @property
     def is_linear(self) -> bool:
-        """Whether this is a linear mixed model: a gaussian response with the identity link."""
-        return (self.spec.family, self.spec.link) == ("gaussian", "identity")
+        """Whether this is a linear mixed model: log densities of rows are parabolas in eta (`FamilyLink.linear`)."""
+        return self.family_link.linear
 
     @property
     def n_effects(self) -> int:

@@ -102,6 +102,7 @@ GAUSSIAN = Family(
                 _identity_graph,
                 'pm.Normal("y", mu=eta, sigma=phi * size, observed=observed)\n',
                 _identity_information,
+                linear=True,
             ),
             "log": FamilyLink(
                 LOG,

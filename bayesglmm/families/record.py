@@ -53,9 +53,8 @@ class FamilyLink:
         ``row(y, size, eta, phi) -> (l, d1, d2, d3, lp, d1p, d2p)``, a scalar function for compiled loops
         (see `rows.compile_rows`; not every one runs as Python). ``l`` is the log density (natural logarithm)
         of one row without the terms that depend on y and size alone (those are `Family.log_constant`); ``d1``,
-        ``d2``, ``d3`` are
-        its derivatives in eta; ``lp``, ``d1p``, ``d2p`` those of ``l``, ``d1``, ``d2`` in log(phi), 0 where
-        a family has no dispersion.
+        ``d2``, ``d3`` are its derivatives in eta; ``lp``, ``d1p``, ``d2p`` those of ``l``, ``d1``, ``d2`` in
+        log(phi), 0 where a family has no dispersion.
     graph : callable
         ``graph(pm, pt, name, eta, size, phi, observed, dims)`` adds the observed variable to the PyMC model
         in context and returns it; ``pm`` and ``pt`` are the modules ``pymc`` and ``pytensor.tensor``, so
@@ -66,6 +65,9 @@ class FamilyLink:
     information : callable
         ``information(eta, size, phi) -> ndarray (n,)``: expected information of each row along eta, the mean of
         ``-d2`` over the family's distribution at eta; not weighted, never negative, 0 where it underflows.
+    linear : bool
+        Whether ``l`` is a parabola in eta with its top at y, of curvature 1 / (phi size)^2: what mixed model
+        equations and REML are for.
     """
 
     link: Link
@@ -73,6 +75,7 @@ class FamilyLink:
     graph: Graph
     code: str
     information: Information
+    linear: bool = False
 
 
 @dataclass(frozen=True)

@@ -66,3 +66,12 @@ def test_it_is_finite_and_not_negative_in_both_tails(family: str, link: str) -> 
 def test_tails_against_forty_digits_of_mpmath(link: str, eta: float, expected: float) -> None:
     got = FAMILIES["bernoulli"].links[link].information(np.array([eta]), np.ones(1), 1.0)[0]
     assert got == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(("family", "link"), [(f, l) for f, record in FAMILIES.items() for l in record.links])
+def test_linear_rows_are_the_parabolas(family: str, link: str) -> None:
+    member = FAMILIES[family].links[link]
+    y, size, eta, out = np.array([1.0, 1.0, 0.0]), np.ones(3), np.array([0.3, 1.4, 0.8]), np.empty((7, 3))
+    compile_rows(member.row).derivatives(y, size, np.ones(3), eta, 1.7, out)
+    parabola = np.allclose(out[2], -1.0 / 1.7**2) and np.allclose(out[1], (y - eta) / 1.7**2)
+    assert member.linear == parabola
