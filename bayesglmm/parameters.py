@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -83,6 +83,9 @@ class Parameters:
         Column means (0 for the intercept itself, and everywhere if not ``centered``).
     scales : Scales
         What defaults and starting points are scaled to.
+    shortened : tuple of float
+        For each standard deviation of group effects, the scale of its coordinate (see `ScalarPrior.shortened`) or 0
+        where it is sampled as its logarithm; empty where all are.
     """
 
     coefficients: tuple[Prior, ...]
@@ -93,12 +96,25 @@ class Parameters:
     centered: bool
     center: np.ndarray
     scales: Scales
+    shortened: tuple[float, ...] = ()
+
+    def with_short_tails(self, scales: Sequence[float]) -> Parameters:
+        """Return the same parameters with standard deviations of group effects in coordinates without a long tail.
+
+        Parameters
+        ----------
+        scales : sequence of float
+            For each of them, term after term, a scale, or 0 to leave it as it is.
+        """
+        return replace(self, shortened=tuple(float(s) for s in scales))
 
     @functools.cached_property
     def scalars(self) -> tuple[ScalarPrior, ...]:
         """Priors of coefficients, standard deviations and dispersion, in the order of the unconstrained vector."""
         coded = [scalar_prior(p, "coefficient") for p in self.coefficients]
-        coded += [scalar_prior(p, "scale") for term in self.sds for p in term]
+        sds = [scalar_prior(p, "scale") for term in self.sds for p in term]
+        scales = self.shortened or (0.0,) * len(sds)
+        coded += [p.shortened(s) if s > 0.0 else p for p, s in zip(sds, scales, strict=True)]
         if self.dispersion is not None:
             coded.append(scalar_prior(self.dispersion, "scale"))
         return tuple(coded)

@@ -38,6 +38,7 @@ def sample_graph(model: Any, design: Design, settings: SampleSettings) -> RawDra
             'sampler="numpyro" needs numpyro, which is not installed: pip install "bayesglmm[numpyro]", or use '
             'sampler="nutpie".'
         )
+    assert settings.tune is not None  # SampleSettings.checked knows what each of these samplers needs
     started = time.perf_counter()
     tree = _sample(model, settings)
     statistics = tree["sample_stats"].to_dataset()
@@ -99,7 +100,8 @@ class _OneInterruptEndsAll:
 
 
 def _arguments(settings: SampleSettings) -> dict[str, Any]:
-    own = {"callback": _OneInterruptEndsAll(settings.tune + settings.draws)} if settings.sampler == "pymc" else {}
+    iterations = (settings.tune or 0) + settings.draws
+    own = {"callback": _OneInterruptEndsAll(iterations)} if settings.sampler == "pymc" else {}
     return {
         **own,
         "draws": settings.draws,

@@ -11,19 +11,17 @@ import numpy as np
 from bayesglmm.bayes.progress import ChainProgress
 from bayesglmm.bayes.raw import SAMPLER_NAMES, RawDraws, kept_chains, standard_statistics
 from bayesglmm.bayes.settings import SampleSettings
-from bayesglmm.bayes.start import start_points
-from bayesglmm.density import JointDensity
-from bayesglmm.density.native import NativeDensity, native_density
+from bayesglmm.bayes.target import Target
+from bayesglmm.density.native import NativeDensity
 from bayesglmm.errors import SamplingError
-from bayesglmm.naming import Names
 
-__all__ = ["sample_density"]
+__all__ = ["sample_target"]
 
 _POLL_SECONDS = 0.1
 
 
-def sample_density(density: JointDensity, settings: SampleSettings) -> RawDraws:
-    """Sample the joint density with NUTS (Hoffman & Gelman 2014) and a diagonal metric tuned by nutpie.
+def sample_target(target: Target, settings: SampleSettings) -> RawDraws:
+    """Sample a density with NUTS (Hoffman & Gelman 2014) and a diagonal metric tuned by nutpie.
 
     Raises
     ------
@@ -32,14 +30,15 @@ def sample_density(density: JointDensity, settings: SampleSettings) -> RawDraws:
     """
     import nutpie
 
-    model = _nutpie_model(native_density(density), start_points(density))
+    tune = target.tune if settings.tune is None else settings.tune
+    model = _nutpie_model(target.native, target.start)
     started = time.perf_counter()
-    with ChainProgress(settings.draws + settings.tune, settings.chains, settings.progress) as progress:
+    with ChainProgress(settings.draws + tune, settings.chains, settings.progress) as progress:
         try:
             running = nutpie.sample(
                 model,
                 draws=settings.draws,
-                tune=settings.tune,
+                tune=tune,
                 chains=settings.chains,
                 cores=settings.cores,
                 seed=settings.seed,
@@ -53,14 +52,17 @@ def sample_density(density: JointDensity, settings: SampleSettings) -> RawDraws:
             trace, interrupted = _wait(running, progress)
         except RuntimeError as error:
             raise SamplingError(_reason(error)) from error
-    x, statistics = _arrays(trace, settings, density.size)
+    v, statistics = _arrays(trace, tune, target.native.size)
+    values = target.finish(v, settings.seed)
     return RawDraws(
-        values=named_values(density, x),
+        values=values,
         statistics=standard_statistics(statistics, settings.max_depth),
         sampler=f"nuts on the compiled density (nutpie {nutpie.__version__})",
         seconds=time.perf_counter() - started,
-        tune=settings.tune,
+        tune=tune,
         interrupted=interrupted,
+        coordinates=target.coordinates,
+        fallback=target.reason,
     )
 
 
@@ -114,7 +116,7 @@ def _reason(error: RuntimeError) -> str:
     )
 
 
-def _arrays(trace: Any, settings: SampleSettings, size: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def _arrays(trace: Any, tune: int, size: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return draws (chains, draws, size) and statistics (chains, draws) after warm-up, chains cut to equal length."""
     draw_batches, stat_batches = trace.get_arrow_trace()
     starts = [int(_numbers(batch, "tuning").sum()) for batch in stat_batches]
@@ -122,7 +124,7 @@ def _arrays(trace: Any, settings: SampleSettings, size: int) -> tuple[np.ndarray
     if n < 1:
         done = max((batch.num_rows for batch in draw_batches), default=0)
         raise SamplingError(
-            f"interrupted during warm-up ({done} of {settings.tune} iterations in the furthest chain): no draw was "
+            f"interrupted during warm-up ({done} of {tune} iterations in the furthest chain): no draw was "
             "kept. Start again, with a smaller tune= if time is short."
         )
     x = np.stack([_numbers(draw_batches[k].slice(starts[k], n), "x").reshape(n, size) for k in chains])
@@ -137,19 +139,3 @@ def _numbers(batch: Any, name: str) -> np.ndarray:
 
     column = pyarrow.array(batch.column(name))
     return (column.flatten() if hasattr(column, "flatten") else column).to_numpy(zero_copy_only=False)
-
-
-def named_values(density: JointDensity, x: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the natural parameters at draws ``x`` (chains, draws, size) under the tree's variable names."""
-    natural = density.natural(x)
-    names = Names.of(density.design)
-    values = {"beta": natural.beta} if natural.beta.shape[-1] else {}
-    for t, (group, called) in enumerate(zip(density.design.groups, names.groups, strict=True)):
-        scalar = group.n_effects == 1
-        values[called.sd] = natural.sd[t][..., 0] if scalar else natural.sd[t]
-        if group.structure.correlated:
-            values[called.cor] = natural.cor[t]
-        values[called.u] = natural.u[t][..., 0] if scalar else natural.u[t]
-    if natural.dispersion is not None:
-        values[str(density.design.dispersion)] = natural.dispersion
-    return values

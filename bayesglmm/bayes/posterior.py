@@ -7,7 +7,7 @@ import html
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,10 @@ from bayesglmm.bayes.record import ModelRecord
 from bayesglmm.bayes.settings import checked_seed
 from bayesglmm.bayes.verdict import Verdict, judge
 from bayesglmm.schema import TIDY_DIAGNOSTICS, number, tail_probabilities, tidy_frame
+
+if TYPE_CHECKING:
+    from bayesglmm.bayes.verify import Agreement
+    from bayesglmm.model import GLMM
 
 __all__ = ["Posterior"]
 
@@ -87,6 +91,33 @@ class Posterior:
     def check(self) -> Verdict:
         """Return the verdict: converged, doubtful or failed, with the worst coordinates and what to do about each."""
         return self._verdict
+
+    def verify(self, model: GLMM) -> Agreement:
+        """Compare the compiled density with the PyMC graph at the draws where each parameter is smallest and largest.
+
+        At most 50 draws; their parameters are mapped back to the unconstrained coordinates of both. Draws whose
+        coordinates cannot be had back (a standard deviation all but 0) are left out and counted.
+
+        Parameters
+        ----------
+        model : GLMM
+            The model that the posterior was sampled from; a loaded posterior needs it made again from the same data.
+
+        Returns
+        -------
+        Agreement
+            Number of draws and largest difference; printed, it says so in a line.
+
+        Raises
+        ------
+        BayesGLMMError
+            The densities differ by more than rounding, or no draw could be compared.
+        SpecificationError
+            The posterior is of another model or other data, or was sampled from a graph that was given.
+        """
+        from bayesglmm.bayes.verify import verify_draws
+
+        return verify_draws(self, model.design, model.parameters, lambda: model.pymc).checked()
 
     def tidy(self, level: float = 0.95, group: bool = False) -> pd.DataFrame:
         """Return one row a parameter in the schema that every result shares.

@@ -46,6 +46,10 @@ class RawDraws:
         Whether the run was stopped by hand, so that fewer draws than asked for are here.
     notes : tuple of str
         Sentences that the verdict should pass on.
+    coordinates : str
+        In which coordinates the sampler moved.
+    fallback : str
+        Why they were not better; empty if they are all there is to have.
     """
 
     values: Mapping[str, np.ndarray]
@@ -55,6 +59,8 @@ class RawDraws:
     tune: int
     interrupted: bool = False
     notes: tuple[str, ...] = field(default=())
+    coordinates: str = "those of the PyMC graph"
+    fallback: str = ""
 
 
 def standard_statistics(found: Mapping[str, Any], max_depth: int) -> dict[str, np.ndarray]:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from bayesglmm.bayes.graph import sample_graph
-from bayesglmm.bayes.nuts import sample_density
+from bayesglmm.bayes.choice import choose_target
+from bayesglmm.bayes.nuts import sample_target
 from bayesglmm.bayes.posterior import Posterior
 from bayesglmm.bayes.settings import SampleSettings
 from bayesglmm.bayes.tree import tree_of
@@ -22,7 +23,7 @@ def sample_posterior(
 ) -> Posterior:
     """Sample a posterior; ``graph`` builds the `pm.Model` for the samplers that need it (see `GLMM.sample`)."""
     if settings.sampler == "auto":
-        raw = sample_density(JointDensity.of(design, parameters), settings)
+        raw = sample_target(choose_target(JointDensity.of(design, parameters)), settings)
     else:
         raw = sample_graph(graph(), design, settings)
     return Posterior(tree_of(design, parameters, raw, settings))

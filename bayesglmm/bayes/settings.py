@@ -21,8 +21,8 @@ SAMPLERS = {
     "numpyro": "the PyMC graph with numpyro's NUTS (needs the extra bayesglmm[numpyro])",
 }
 
-#: Warm-up iterations: nutpie's own default for its graph sampler, longer where an iteration costs next to nothing.
-_WARM_UP = {"auto": 1000, "nutpie": 400, "pymc": 1000, "numpyro": 1000}
+#: Warm-up iterations of the graph's samplers; "auto" decides by the coordinates that it finds (see `target`).
+_WARM_UP = {"auto": None, "nutpie": 400, "pymc": 1000, "numpyro": 1000}
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,10 @@ class SampleSettings:
 
     Attributes
     ----------
-    draws, tune, chains, cores : int
-        Draws kept and warm-up iterations of each chain; chains; chains that run at a time (PyMC's own sampler runs them
-        one after another).
+    draws, chains, cores : int
+        Draws kept of each chain; chains; chains that run at a time (PyMC's own sampler runs them one after another).
+    tune : int or None
+        Warm-up iterations of each chain; None for what the coordinates need (``"auto"``).
     seed : int
         Seed of every random choice of the run.
     target_accept : float
@@ -47,7 +48,7 @@ class SampleSettings:
     """
 
     draws: int = 1000
-    tune: int = 1000
+    tune: int | None = None
     chains: int = 4
     cores: int = 1
     seed: int = 0

@@ -8,11 +8,13 @@ from collections.abc import Callable
 import numpy as np
 
 from bayesglmm.density import JointDensity
+from bayesglmm.density.native import NativeDensity
 from bayesglmm.priors.scalar import ScalarPrior
 from bayesglmm.priors.transforms import IDENTITY, LOG, ON_CODES
 
-__all__ = ["start_box", "start_points"]
+__all__ = ["overdispersed", "start_box", "start_points"]
 
+_ATTEMPTS = 30
 _POWERS = {ON_CODES["sd"]: 1.0, ON_CODES["variance"]: 2.0, ON_CODES["precision"]: -2.0}
 
 
@@ -23,6 +25,27 @@ def start_points(density: JointDensity) -> Callable[[int], np.ndarray]:
     def point(seed: int) -> np.ndarray:
         rng = np.random.default_rng(seed)
         return center + half_width * rng.uniform(-1.0, 1.0, len(center))
+
+    return point
+
+
+def overdispersed(native: NativeDensity, head: int) -> Callable[[int], np.ndarray]:
+    """Return seed -> a starting point where the density of v is nearly standard normal, shape (size,).
+
+    The first ``head`` coordinates (coefficients, standard deviations, ...) are scattered twice as widely as the normal
+    approximation, the effects as widely: chains that agree afterwards have found the same place from different ones.
+    A point without a finite density is drawn again, nearer.
+    """
+
+    def point(seed: int) -> np.ndarray:
+        rng, evaluate = np.random.default_rng(seed), native.evaluator()
+        for attempt in range(_ATTEMPTS):
+            v = rng.standard_normal(native.size) * 0.8**attempt
+            v[:head] *= 2.0
+            value, gradient = evaluate(v)
+            if math.isfinite(value) and np.isfinite(gradient).all():
+                return v
+        return np.zeros(native.size)
 
     return point
 

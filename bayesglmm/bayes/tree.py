@@ -86,6 +86,7 @@ def tree_of(design: Design, parameters: Parameters, raw: RawDraws, settings: Sam
     tree.attrs = {**run_attributes(design, raw, settings), "model": record.model_dump_json()}
     for name in ("posterior", "sample_stats"):
         tree[name].attrs = {"inference_library": "bayesglmm", "inference_library_version": version("bayesglmm")}
+    tree["sample_stats"].attrs |= {"sampler_coordinates": raw.coordinates, "sampler_fallback": raw.fallback}
     return tree
 
 

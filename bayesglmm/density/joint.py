@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bayesglmm.density.kernel import compile_joint
+from bayesglmm.density.centring import Centring
 from bayesglmm.density.layout import Layout
+from bayesglmm.density.native import native_density
 from bayesglmm.density.natural import Natural, natural_draws
+from bayesglmm.density.row_data import RowData
 from bayesglmm.design import Design
 from bayesglmm.parameters import Parameters
 
@@ -22,10 +24,10 @@ Evaluator = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 @dataclass(frozen=True, eq=False)
 class JointDensity:
-    """log p(y, u, beta, theta, phi) in the unconstrained, non-centred coordinates of `Layout`.
+    """log p(y, u, beta, theta, phi) in the unconstrained coordinates of `Layout`.
 
-    The density is that of x: it holds the priors, their log Jacobians, the standard normal density of z and every
-    normalising constant, so that it equals the PyMC graph's.
+    The density is that of x: it holds the priors, all log Jacobians, the standard normal density of z and every
+    normalising constant. In non-centred coordinates (no centring) it equals the PyMC graph's.
 
     Attributes
     ----------
@@ -35,16 +37,24 @@ class JointDensity:
         Priors and centring.
     layout : Layout
         Positions in x.
+    centring : Centring
+        What the last part of x stands for: spherical effects z, or partially centred ones.
     """
 
     design: Design
     parameters: Parameters
     layout: Layout
+    centring: Centring
 
     @classmethod
     def of(cls, design: Design, parameters: Parameters) -> JointDensity:
-        """Build the density of ``design`` under ``parameters``' priors."""
-        return cls(design, parameters, Layout.of(design))
+        """Build the density of ``design`` under ``parameters``' priors, in non-centred coordinates."""
+        layout = Layout.of(design)
+        return cls(design, parameters, layout, Centring.none(layout))
+
+    def centered(self, centring: Centring) -> JointDensity:
+        """Return the same density in other coordinates of the group effects."""
+        return replace(self, centring=centring)
 
     @property
     def size(self) -> int:
@@ -63,29 +73,23 @@ class JointDensity:
         return weighted + z + lkj
 
     @functools.cached_property
-    def slopes(self) -> np.ndarray:
-        """Slope columns of all group terms, stacked, shape (k, n)."""
-        stacked = [g.slopes for g in self.design.groups]
-        return np.ascontiguousarray(np.vstack(stacked)) if stacked else np.empty((0, self.design.n_rows))
-
-    @functools.cached_property
-    def codes(self) -> np.ndarray:
-        """Level of each row in every group term, int32, shape (terms, n)."""
-        codes = [g.codes for g in self.design.groups]
-        return np.ascontiguousarray(np.vstack(codes)) if codes else np.empty((0, self.design.n_rows), dtype=np.int32)
+    def row_data(self) -> RowData:
+        """Rows as the kernel takes them: sorted, and merged where they are wholly equal."""
+        return RowData.of(self.design)
 
     def arguments(self) -> tuple[np.ndarray, ...]:
-        """Return the arrays that the kernel reads, in its order (see `kernel.joint`); none is written to."""
-        design, parameters = self.design, self.parameters
+        """Return the arrays that the kernel reads, in its order (see `native`); none is written to."""
+        rows, parameters = self.row_data, self.parameters
         return (
-            design.rows,
-            design.X,
-            parameters.center,
-            self.slopes,
-            self.codes,
+            rows.rows,
+            rows.Xt,
+            rows.slopes,
+            rows.codes,
             self.layout.terms,
+            parameters.center,
             parameters.table,
             parameters.lkj,
+            *self.centring.arrays,
         )
 
     def evaluator(self) -> Evaluator:
@@ -93,18 +97,7 @@ class JointDensity:
 
         The gradient is overwritten by the next call.
         """
-        layout = self.layout
-        kernel = compile_joint(self.design.family_link.row)
-        work = np.empty((2, self.design.n_rows))
-        u, gu = np.empty(layout.n_effects), np.empty(layout.n_effects)
-        grad = np.empty(layout.size)
-        constant = self.constant
-        arguments = (*self.arguments(), work, u, gu, grad)
-
-        def evaluate(x: np.ndarray) -> tuple[float, np.ndarray]:
-            return kernel(x, *arguments) + constant, grad
-
-        return evaluate
+        return native_density(self).evaluator()
 
     def __call__(self, x: np.ndarray) -> float:
         """Return the log density at x."""
@@ -116,4 +109,4 @@ class JointDensity:
 
     def natural(self, x: np.ndarray) -> Natural:
         """Return beta, sds, correlations, dispersion and u at draws ``x`` (..., size)."""
-        return natural_draws(self.design, self.parameters, self.layout, x)
+        return natural_draws(self.design, self.parameters, self.layout, self.centring, x)

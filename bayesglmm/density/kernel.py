@@ -1,32 +1,25 @@
 """The compiled joint density: value and gradient at an unconstrained x, in one call that does not hold the GIL.
 
-Forward: scalars -> beta, sd, phi; (sd, correlation coordinates) -> Lambda; u = Lambda z; eta = offset + X beta + Z u.
+Forward: scalars -> beta, sd, phi; (sd, correlation coordinates) -> Lambda; w -> z (`centring`); u = Lambda z;
+eta = offset + X beta + Z u.
 Backward: the rows' scores d l/d eta are pulled back through the same steps (reverse mode, written out).
 """
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable
-from typing import Any
 
-import numba as nb
 import numpy as np
 
-from bayesglmm.compiled import compiled, jitable, source_stamp
+from bayesglmm.compiled import jitable
 from bayesglmm.covariance.correlation import correlation_adjoint, correlation_factor
-from bayesglmm.density.layout import COR, HAS_INTERCEPT, LEVELS, SD, SLOPE, STRUCTURE, Q, Z
-from bayesglmm.families.rows import sum_rows
+from bayesglmm.density.centring import center_term, center_term_adjoint
+from bayesglmm.density.layout import COR, LEVELS, SD, STRUCTURE, Q, Z
+from bayesglmm.density.nesting import GU, SPHERICAL, WORK_ROWS, C, R, U, W, nest_effects, nest_effects_adjoint
+from bayesglmm.density.row_call import call_row_pass
 from bayesglmm.priors import evaluate_scalar
 
-__all__ = ["add_group_effects", "compile_joint", "group_factor", "joint", "natural_scalars", "spread_effects"]
-
-_ROW, _TABLE = nb.float64[::1], nb.float64[:, ::1]
-#: One signature, so that every process compiles (and caches) the same thing.
-_SIGNATURE = nb.float64(
-    *(_ROW, _TABLE, _TABLE, _ROW, _TABLE, nb.int32[:, ::1], nb.int64[:, ::1], _TABLE, _ROW, _TABLE, _ROW, _ROW, _ROW)
-)
+__all__ = ["fill_effects", "group_factor", "joint", "natural_scalars", "spread_effects", "work_space"]
 
 
 @jitable
@@ -69,41 +62,14 @@ def spread_effects(term, z, Lambda, u):  # type: ignore[no-untyped-def]  # compi
 
 
 @jitable
-def add_group_effects(term, codes, slopes, u, eta):  # type: ignore[no-untyped-def]  # compiled
-    """Add Z u of one group term to eta."""
+def _pull_back(term, x, values, eta_lkj, C, r, z, gu, gz, grad):  # type: ignore[no-untyped-def]  # compiled
+    """Turn gu = d/du of one group term into the gradient in w (priors included), sd (natural) and correlations.
+
+    ``gz`` is work space. Returns the gradient in the standard deviations, shape (q,).
+    """
     q = term[Q]
-    first = term[HAS_INTERCEPT]
-    if first == 1:
-        for i in range(eta.shape[0]):
-            eta[i] += u[codes[i] * q]
-    for k in range(first, q):
-        column = slopes[term[SLOPE] + k - first]
-        for i in range(eta.shape[0]):
-            eta[i] += column[i] * u[codes[i] * q + k]
-
-
-@jitable
-def _collect_scores(term, codes, slopes, score, gu):  # type: ignore[no-untyped-def]  # compiled
-    """Fill gu = Z' score of one group term."""
-    q = term[Q]
-    first = term[HAS_INTERCEPT]
-    gu[:] = 0.0
-    if first == 1:
-        for i in range(score.shape[0]):
-            gu[codes[i] * q] += score[i]
-    for k in range(first, q):
-        column = slopes[term[SLOPE] + k - first]
-        for i in range(score.shape[0]):
-            gu[codes[i] * q + k] += column[i] * score[i]
-
-
-@jitable
-def _pull_back(term, x, values, eta_lkj, L, Lambda, gu, grad):  # type: ignore[no-untyped-def]  # compiled
-    """Turn gu = d/du of one group term into the gradient in z (prior included), sd (natural) and correlations."""
-    q = term[Q]
-    z = x[term[Z] :]
-    gz = grad[term[Z] :]
-    g_lambda = np.zeros((q, q))
+    L, Lambda, g_lambda = np.zeros((q, q)), np.zeros((q, q)), np.zeros((q, q))
+    group_factor(term, x, values, eta_lkj, L, Lambda)
     for j in range(term[LEVELS]):
         for k in range(q):
             value = -z[j * q + k]
@@ -111,6 +77,7 @@ def _pull_back(term, x, values, eta_lkj, L, Lambda, gu, grad):  # type: ignore[n
                 value += Lambda[i, k] * gu[j * q + i]
                 g_lambda[i, k] += gu[j * q + i] * z[j * q + k]
             gz[j * q + k] = value
+    center_term_adjoint(q, Lambda, C, r, z, gz, grad[term[Z] : term[Z] + z.shape[0]], g_lambda)
     g_sd = np.zeros(q)
     for i in range(q):
         for k in range(i + 1):
@@ -121,95 +88,141 @@ def _pull_back(term, x, values, eta_lkj, L, Lambda, gu, grad):  # type: ignore[n
 
 
 @jitable
-def _common_part(X, beta, eta):  # type: ignore[no-untyped-def]  # compiled
-    for i in range(X.shape[0]):
-        value = 0.0
-        for k in range(X.shape[1]):
-            value += X[i, k] * beta[k]
-        eta[i] += value
-
-
-@jitable
-def _common_scores(X, score, center, slopes, grad):  # type: ignore[no-untyped-def]  # compiled
-    """Add the gradient in the coefficients' coordinates: X' score, through the centring and the transforms."""
-    p = X.shape[1]
-    g = np.zeros(p)
-    for i in range(X.shape[0]):
-        for k in range(p):
-            g[k] += X[i, k] * score[i]
-    for k in range(p):
-        grad[k] += (g[k] - center[k] * g[0]) * slopes[k]
-
-
-@jitable
-def joint(row, x, rows, X, center, slopes, codes, terms, table, lkj, work, u, gu, grad):  # type: ignore[no-untyped-def]
-    """Fill grad and return the log density of x, but for the constants that depend on data alone.
-
-    Arguments: the row log-likelihood (a jitable function); x; rows (4, n); X (n, p); center (p,); slopes (k, n);
-    codes (terms, n); terms (terms, 8); table (scalars, 8) of priors; lkj (terms,); work (2, n), u and gu (group
-    effects,) as work space; grad.
-    """
-    p = X.shape[1]
-    n_scalars = table.shape[0]
-    eta, score = work[0], work[1]
-    values, derivatives = np.empty(n_scalars), np.empty(n_scalars)
-    total = natural_scalars(x, table, center, values, derivatives, grad)
-    n_sds = 0
-    eta[:] = rows[3]
-    _common_part(X, values[:p], eta)
-    at = 0
+def _places(terms, nested, offsets):  # type: ignore[no-untyped-def]  # compiled
+    """Fill where each term's effects begin in u and its blocks in the centring, and whether it is nested."""
+    at, block = 0, 0
     for t in range(terms.shape[0]):
-        term = terms[t]
-        q, size = term[Q], term[LEVELS] * term[Q]
+        offsets[0, t], offsets[1, t], offsets[2, t] = at, block, 0
+        at += terms[t, LEVELS] * terms[t, Q]
+        block += terms[t, LEVELS] * terms[t, Q] * terms[t, Q]
+    for d in range(nested.shape[0]):
+        offsets[2, nested[d]] = 1
+
+
+@jitable
+def _nodes(nested, first, offsets, source, offset, out):  # type: ignore[no-untyped-def]  # compiled
+    """Copy what stands at row ``offset`` of the offsets in ``source`` to the nodes of the nested terms."""
+    for d in range(nested.shape[0]):
+        begin = offsets[offset, nested[d]]
+        for v in range(first[d + 1] - first[d]):
+            out[first[d] + v] = source[begin + v]
+
+
+@jitable
+def fill_effects(x, values, terms, lkj, centring, work, z, u):  # type: ignore[no-untyped-def]  # compiled
+    """Fill z and u of all terms; return log densities of correlations and z and the log Jacobian of the centring.
+
+    ``work`` is that of `work_space`; it keeps what the reverse pass needs.
+    """
+    information, score, nested, first, ancestors, couplings = centring
+    offsets, node, k, _gk, sigma = work
+    _places(terms, nested, offsets)
+    total, n_z = 0.0, z.shape[0]
+    head = x.shape[0] - n_z
+    for t in range(terms.shape[0]):
+        term, q, at, block = terms[t], terms[t, Q], offsets[0, t], offsets[1, t]
+        size = term[LEVELS] * q
+        if offsets[2, t] == 1:
+            continue
         L, Lambda = np.zeros((q, q)), np.zeros((q, q))
         total += group_factor(term, x, values, lkj[t], L, Lambda)
-        spread_effects(term, x[term[Z] :], Lambda, u[at : at + size])
-        add_group_effects(term, codes[t], slopes, u[at : at + size], eta)
-        at += size
-        n_sds += q
+        own = z[at : at + size]
+        w, block_of, r = x[head + at : head + at + size], information[block : block + size * q], score[at : at + size]
+        total += center_term(q, Lambda, block_of, r, w, own)
+        spread_effects(term, own, Lambda, u[at : at + size])
+    if nested.shape[0]:
+        for d in range(nested.shape[0]):
+            sigma[d] = values[terms[nested[d], SD]]
+        _nodes(nested, first, offsets, information, 1, node[C])
+        _nodes(nested, first, offsets, score, 0, node[R])
+        _nodes(nested, first, offsets, x[head:], 0, node[W])
+        total += nest_effects(sigma, first, ancestors, couplings, node, k)
+        for d in range(nested.shape[0]):
+            at = offsets[0, nested[d]]
+            for v in range(first[d + 1] - first[d]):
+                z[at + v], u[at + v] = node[SPHERICAL, first[d] + v], node[U, first[d] + v]
+    squares = 0.0
+    for i in range(n_z):
+        squares += z[i] * z[i]
+    return total - 0.5 * squares
+
+
+@jitable
+def work_space(terms, centring):  # type: ignore[no-untyped-def]  # compiled
+    """Return offsets of terms, and work space of the nested ones: nodes, couplings twice, standard deviations."""
+    nested, n = centring[2], centring[5].shape[0]
+    D = nested.shape[0]
+    offsets = np.empty((3, terms.shape[0]), dtype=np.int64)
+    return offsets, np.empty((WORK_ROWS, n)), np.empty((n, D)), np.empty((n, D)), np.empty(D)
+
+
+@jitable
+def _pull_back_nested(x, derivatives, terms, centring, work, gu, grad):  # type: ignore[no-untyped-def]
+    """Turn gu of the nested terms into the gradient in w (priors included) and in their standard deviations."""
+    nested, first, ancestors = centring[2], centring[3], centring[4]
+    offsets, node, k, gk, sigma = work
+    D, head = nested.shape[0], x.shape[0] - gu.shape[0]
+    g_sigma = np.empty(D)
+    _nodes(nested, first, offsets, gu, 0, node[GU])
+    nest_effects_adjoint(sigma, first, ancestors, node, k, gk, g_sigma)
+    for d in range(D):
+        at, sd = head + offsets[0, nested[d]], terms[nested[d], SD]
+        grad[sd] += g_sigma[d] * derivatives[sd]
+        for v in range(first[d + 1] - first[d]):
+            grad[at + v] = node[W, first[d] + v]
+
+
+@jitable
+def _pull_back_effects(x, values, derivatives, terms, lkj, centring, work, z, u, gu, grad):  # type: ignore[no-untyped-def]
+    """Turn gu into the gradients in w, standard deviations and correlations; u is overwritten."""
+    information, score, nested = centring[0], centring[1], centring[2]
+    offsets = work[0]
+    if nested.shape[0]:
+        _pull_back_nested(x, derivatives, terms, centring, work, gu, grad)
+    for t in range(terms.shape[0]):
+        term, q, at, block = terms[t], terms[t, Q], offsets[0, t], offsets[1, t]
+        if offsets[2, t] == 1:
+            continue
+        size = term[LEVELS] * q
+        block_of, r, own = information[block : block + size * q], score[at : at + size], z[at : at + size]
+        # u is not needed any more: its place holds the gradient in z.
+        g_sd = _pull_back(term, x, values, lkj[t], block_of, r, own, gu[at : at + size], u[at : at + size], grad)
+        for i in range(q):
+            grad[term[SD] + i] += g_sd[i] * derivatives[term[SD] + i]
+
+
+@jitable
+def joint(row_pass, data, x, center, terms, table, lkj, centring, grad):  # type: ignore[no-untyped-def]  # compiled
+    """Fill grad and return the log density of x, but for the constants that depend on data alone.
+
+    Arguments: address of the family's pass over the rows and that of its data (see `native`); x; center (p,); terms
+    (terms, 8); table (scalars, 8) of priors; lkj (terms,); `Centring.arrays`; grad.
+    """
+    p, n_scalars, n_terms = center.shape[0], table.shape[0], terms.shape[0]
+    n_z = centring[1].shape[0]
+    values, derivatives, g_beta = np.empty(n_scalars), np.empty(n_scalars), np.empty(p)
+    z, u, gu = np.empty(n_z), np.empty(n_z), np.empty(n_z)
+    work = work_space(terms, centring)
+    total = natural_scalars(x, table, center, values, derivatives, grad)
+    total += fill_effects(x, values, terms, lkj, centring, work, z, u)
+    n_sds = 0
+    for t in range(n_terms):
+        n_sds += terms[t, Q]
 
     has_dispersion = n_scalars > p + n_sds
     phi = values[n_scalars - 1] if has_dispersion else 1.0
-    log_likelihood, g_log_phi = sum_rows(row, rows[0], rows[1], rows[2], eta, phi, score)
-    total += log_likelihood
+    sums = np.empty(2)
+    call_row_pass(row_pass, data, values, u, phi, g_beta, gu, sums)
+    total += sums[0]
 
     if has_dispersion:
-        grad[n_scalars - 1] += g_log_phi / phi * derivatives[n_scalars - 1]
-    _common_scores(X, score, center, derivatives, grad)
-    at = 0
-    for t in range(terms.shape[0]):
-        term = terms[t]
-        q, size = term[Q], term[LEVELS] * term[Q]
-        L, Lambda = np.zeros((q, q)), np.zeros((q, q))
-        group_factor(term, x, values, lkj[t], L, Lambda)
-        _collect_scores(term, codes[t], slopes, score, gu[at : at + size])
-        g_sd = _pull_back(term, x, values, lkj[t], L, Lambda, gu[at : at + size], grad)
-        for i in range(q):
-            grad[term[SD] + i] += g_sd[i] * derivatives[term[SD] + i]
-        for k in range(size):
-            total -= 0.5 * x[term[Z] + k] ** 2
-        at += size
+        grad[n_scalars - 1] += sums[1] / phi * derivatives[n_scalars - 1]
+    for k in range(p):  # through the centring of the columns and the transforms
+        grad[k] += (g_beta[k] - center[k] * g_beta[0]) * derivatives[k]
+    _pull_back_effects(x, values, derivatives, terms, lkj, centring, work, z, u, gu, grad)
     if not math.isfinite(total):
         # The prior vanishes here or the predictor overflows; what inf - inf gives is no density either.
-        grad[:] = 0.0
+        for k in range(grad.shape[0]):
+            grad[k] = 0.0
         return -math.inf
     return total
-
-
-@functools.cache
-def compile_joint(row: Callable[..., Any]) -> Callable[..., float]:
-    """Compile `joint` for a row log-likelihood (or take it from numba's cache on disk); it does not hold the GIL.
-
-    The kernel takes the arguments of `joint` but the first.
-    """
-    stamp = source_stamp()
-
-    def kernel(x, rows, X, center, slopes, codes, terms, table, lkj, work, u, gu, grad):  # type: ignore[no-untyped-def]
-        stamp  # noqa: B018  a free variable is part of numba's cache key (see compiled.py)
-        return joint(row, x, rows, X, center, slopes, codes, terms, table, lkj, work, u, gu, grad)
-
-    # A name of its own for every row: kernels that share a name share an index of cached files, and two processes that
-    # fill an empty cache at the same time could give their kernels the same file.
-    kernel.__qualname__ = f"joint_{row.__module__}_{row.__qualname__}"
-    compiled_kernel: Callable[..., float] = compiled(_SIGNATURE)(kernel)
-    return compiled_kernel

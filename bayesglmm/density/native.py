@@ -6,38 +6,34 @@ function lets them run side by side.
 
 from __future__ import annotations
 
+import ctypes
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numba as nb
 import numpy as np
-from numba.core import cgutils
-from numba.extending import intrinsic
 
 from bayesglmm.compiled import compiled_pointer, source_stamp
+from bayesglmm.density.addresses import address_table, int64_grid, int64_vector, real_grid, real_vector
 from bayesglmm.density.kernel import joint
+from bayesglmm.density.row_call import ROW_ARRAYS, compile_row_pass
 
 if TYPE_CHECKING:
     from bayesglmm.density.joint import JointDensity
 
-__all__ = ["NativeDensity", "native_density"]
+__all__ = ["LOG_DENSITY", "NativeDensity", "compile_expand", "native_density"]
 
+_DOUBLES = ctypes.POINTER(ctypes.c_double)
 _POINTER = nb.types.CPointer(nb.float64)
-_LOG_DENSITY = nb.int64(nb.uint64, _POINTER, _POINTER, _POINTER, nb.types.voidptr)
+#: What a sampler calls: ``(n, x*, gradient*, value*, data*) -> status``.
+LOG_DENSITY = nb.int64(nb.uint64, _POINTER, _POINTER, _POINTER, nb.types.voidptr)
 _EXPAND = nb.int64(nb.uint64, nb.uint64, _POINTER, _POINTER, nb.types.voidptr)
+#: Arrays of the joint density: those that it takes, its constant, and the address of the pass over the rows.
+_ARRAYS = 16
 _OK, _BAD_GRADIENT, _BAD_VALUE, _WRONG_LENGTH = 0, 3, 4, -1
-
-
-@intrinsic
-def _void_pointer(context, address):  # type: ignore[no-untyped-def]  # noqa: ARG001  # compiled
-    """Turn an integer into a pointer."""
-
-    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]  # noqa: ARG001
-        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
-
-    return nb.types.voidptr(address), codegen
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,44 +59,56 @@ class NativeDensity:
     arrays: tuple[np.ndarray, ...]
     size: int
 
+    def evaluator(self) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
+        """Return a function x -> (log density, gradient), -inf and 0 outside the support; one for each thread.
+
+        The gradient is overwritten by the next call.
+        """
+        gradient, value = np.empty(self.size), np.empty(1)
+        function, data = self.log_density.ctypes, self.data
+        at_gradient, at_value, at_data = (
+            gradient.ctypes.data_as(_DOUBLES),
+            value.ctypes.data_as(_DOUBLES),
+            data.ctypes.data_as(ctypes.c_void_p),
+        )
+
+        def evaluate(x: np.ndarray) -> tuple[float, np.ndarray]:
+            status = function(self.size, x.ctypes.data_as(_DOUBLES), at_gradient, at_value, at_data)
+            if status == _BAD_VALUE:
+                gradient[:] = 0.0
+                return -math.inf, gradient
+            return float(value[0]), gradient
+
+        return evaluate
+
 
 def native_density(density: JointDensity) -> NativeDensity:
     """Compile (or take from the cache) the C functions of ``density`` and lay out its data for them."""
-    arrays = (*density.arguments(), np.array([density.constant]))
-    table = np.zeros((len(arrays), 3), dtype=np.int64)
-    for row, array in zip(table, arrays, strict=True):
-        assert array.flags.c_contiguous
-        row[0] = array.ctypes.data
-        row[1 : 1 + array.ndim] = array.shape
-    log_density = _compile_log_density(density.design.family_link.row)
-    return NativeDensity(log_density, _compile_expand(), table, arrays, density.size)
+    row_pass = compile_row_pass(density.design.family_link.row)
+    arrays = (*density.arguments(), np.array([density.constant]), np.array([row_pass.address], dtype=np.int64))
+    return NativeDensity(_compile_log_density(), compile_expand(), address_table(arrays), arrays, density.size)
 
 
 @functools.cache
-def _compile_log_density(row: Callable[..., Any]) -> Any:
-    stamp = source_stamp()
+def _compile_log_density() -> Any:
+    stamp = source_stamp("covariance", "density", "priors")
 
     def log_density(n, x_, gradient_, value_, data_):  # type: ignore[no-untyped-def]  # compiled
         stamp  # noqa: B018  a free variable is part of numba's cache key (see compiled.py)
-        t = nb.carray(data_, (9, 3), np.int64)
-        x = nb.carray(x_, (n,))
-        gradient = nb.carray(gradient_, (n,))
-        value = nb.carray(value_, (1,))
-        rows = nb.carray(_void_pointer(t[0, 0]), (t[0, 1], t[0, 2]), np.float64)
-        X = nb.carray(_void_pointer(t[1, 0]), (t[1, 1], t[1, 2]), np.float64)
-        center = nb.carray(_void_pointer(t[2, 0]), (t[2, 1],), np.float64)
-        slopes = nb.carray(_void_pointer(t[3, 0]), (t[3, 1], t[3, 2]), np.float64)
-        codes = nb.carray(_void_pointer(t[4, 0]), (t[4, 1], t[4, 2]), np.int32)
-        terms = nb.carray(_void_pointer(t[5, 0]), (t[5, 1], t[5, 2]), np.int64)
-        table = nb.carray(_void_pointer(t[6, 0]), (t[6, 1], t[6, 2]), np.float64)
-        lkj = nb.carray(_void_pointer(t[7, 0]), (t[7, 1],), np.float64)
-        constant = nb.carray(_void_pointer(t[8, 0]), (1,), np.float64)
-        n_effects = 0
-        for k in range(terms.shape[0]):
-            n_effects += terms[k, 1] * terms[k, 2]
-        work = np.empty((2, rows.shape[1]))
-        u, gu = np.empty(n_effects), np.empty(n_effects)
-        found = joint(row, x, rows, X, center, slopes, codes, terms, table, lkj, work, u, gu, gradient) + constant[0]
+        t = nb.carray(data_, (_ARRAYS, 3), np.int64)
+        x, gradient, value = nb.carray(x_, (n,)), nb.carray(gradient_, (n,)), nb.carray(value_, (1,))
+        centring = (
+            real_vector(t, 8),
+            real_vector(t, 9),
+            int64_vector(t, 10),
+            int64_vector(t, 11),
+            int64_grid(t, 12),
+            real_grid(t, 13),
+        )
+        row_pass = int64_vector(t, 15)[0]
+        table, lkj, terms = real_grid(t, 6), real_vector(t, 7), int64_grid(t, 4)
+        found = joint(row_pass, t[:ROW_ARRAYS].ctypes.data, x, real_vector(t, 5), terms, table, lkj, centring, gradient)
+        found += real_vector(t, 14)[0]
         value[0] = found
         if not np.isfinite(found):
             return _BAD_VALUE
@@ -109,12 +117,13 @@ def _compile_log_density(row: Callable[..., Any]) -> Any:
                 return _BAD_GRADIENT
         return _OK
 
-    log_density.__qualname__ = f"log_density_{row.__module__}_{row.__qualname__}"
-    return compiled_pointer(_LOG_DENSITY)(log_density)
+    return compiled_pointer(LOG_DENSITY)(log_density)
 
 
 @functools.cache
-def _compile_expand() -> Any:
+def compile_expand() -> Any:
+    """Return the C function that keeps a draw as it is."""
+
     def expand(n, n_out, x_, out_, data_):  # type: ignore[no-untyped-def]  # noqa: ARG001  # compiled
         if n != n_out:
             return _WRONG_LENGTH

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesglmm.compiled import compiled, source_stamp
-from bayesglmm.density.kernel import group_factor, natural_scalars, spread_effects
+from bayesglmm.density.centring import Centring
+from bayesglmm.density.kernel import fill_effects, group_factor, natural_scalars, work_space
 from bayesglmm.density.layout import Layout, Q
 from bayesglmm.design import Design
 from bayesglmm.parameters import Parameters
@@ -43,7 +44,7 @@ class Natural:
 
 
 @functools.cache
-def _kernels() -> tuple[Callable[..., None], Callable[..., None]]:
+def _kernels() -> tuple[Callable[..., None], ...]:
     """Return the loops over draws; they close over the stamp of the sources they are made of (see compiled.py)."""
     stamp = source_stamp()
 
@@ -56,33 +57,41 @@ def _kernels() -> tuple[Callable[..., None], Callable[..., None]]:
             natural_scalars(x[draw], table, center, out[draw], derivatives, grad)
 
     @compiled
-    def effect_draws(x, values, term, start, L_draws, u):  # type: ignore[no-untyped-def]
+    def effect_draws(x, values, terms, lkj, centring, u):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018
-        q = term[Q]
-        Lambda = np.zeros((q, q))
+        z = np.empty(u.shape[1])
+        work = work_space(terms, centring)
+        for draw in range(x.shape[0]):
+            fill_effects(x[draw], values[draw], terms, lkj, centring, work, z, u[draw])
+
+    @compiled
+    def factor_draws(x, values, term, L_draws):  # type: ignore[no-untyped-def]
+        stamp  # noqa: B018
+        Lambda = np.zeros((term[Q], term[Q]))
         for draw in range(x.shape[0]):
             group_factor(term, x[draw], values[draw], 1.0, L_draws[draw], Lambda)
-            spread_effects(term, x[draw, start:], Lambda, u[draw])
 
-    return scalar_draws, effect_draws
+    return scalar_draws, effect_draws, factor_draws
 
 
-def natural_draws(design: Design, parameters: Parameters, layout: Layout, x: np.ndarray) -> Natural:
+def natural_draws(design: Design, parameters: Parameters, layout: Layout, centring: Centring, x: np.ndarray) -> Natural:
     """Map draws ``x`` (..., size) to the natural scale."""
-    scalar_draws, effect_draws = _kernels()
+    scalar_draws, effect_draws, factor_draws = _kernels()
     lead = x.shape[:-1]
     flat = np.ascontiguousarray(x.reshape(-1, layout.size), dtype=np.float64)
     values = np.empty((len(flat), layout.n_scalars))
     scalar_draws(flat, parameters.table, parameters.center, values)
-    sd, cor, u = [], [], []
+    effects = np.empty((len(flat), layout.n_effects))
+    effect_draws(flat, values, layout.terms, parameters.lkj, centring.arrays, effects)
+    sd, cor, u, at = [], [], [], 0
     for t, group in enumerate(design.groups):
         q = group.n_effects
         L = np.zeros((len(flat), q, q))
-        effects = np.empty((len(flat), group.size))
-        effect_draws(flat, values, layout.terms[t], layout.z(t).start, L, effects)
+        factor_draws(flat, values, layout.terms[t], L)
         sd.append(values[:, layout.sds(t)].reshape(*lead, q))
         cor.append((L @ L.transpose(0, 2, 1)).reshape(*lead, q, q))
-        u.append(effects.reshape(*lead, group.n_levels, q))
+        u.append(effects[:, at : at + group.size].reshape(*lead, group.n_levels, q))
+        at += group.size
     return Natural(
         beta=values[:, : layout.n_coefficients].reshape(*lead, layout.n_coefficients),
         sd=tuple(sd),

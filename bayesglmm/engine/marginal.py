@@ -77,10 +77,10 @@ class LaplaceMarginal:
     expected: bool = False
 
     @classmethod
-    def of(cls, design: Design, expected: bool = False) -> LaplaceMarginal:
-        """Prepare ``design``."""
+    def of(cls, design: Design, expected: bool = False, centered: bool = True) -> LaplaceMarginal:
+        """Prepare ``design``; ``centered`` as in `GroupEffects.columns`: Lambda is that of the effects there."""
         kernels = compile_rows(design.family_link.row)
-        effects = EffectColumns.of(design, centered=True)
+        effects = EffectColumns.of(design, centered)
         rows = Rows(design.y, design.size, design.weights, effects, Pattern.of(design, effects), kernels)
         return cls(design, rows, FactorLayout.of(design), float(design.weights @ design.log_constants), expected)
 

@@ -18,7 +18,7 @@ from bayesglmm.compiled import compiled
 from bayesglmm.design import Design
 from bayesglmm.engine.effects import EffectColumns
 
-__all__ = ["Pattern", "find_chain"]
+__all__ = ["Pattern", "find_chain", "tail_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,6 +164,12 @@ def find_chain(design: Design) -> tuple[int, ...]:
         if sum(groups[t].size for t in chain) > sum(groups[t].size for t in best):
             best = tuple(chain)
     return best
+
+
+def tail_of(design: Design) -> int:
+    """Return the number of effects R outside the chain: the side of the dense tail."""
+    chain = find_chain(design)
+    return sum(g.size for t, g in enumerate(design.groups) if t not in chain)
 
 
 def _nests(inner: np.ndarray, outer: np.ndarray) -> bool:

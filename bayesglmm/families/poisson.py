@@ -14,6 +14,7 @@ import pandas as pd
 from scipy import special
 
 from bayesglmm.families.defaults import mean_is_mu
+from bayesglmm.families.elementary import NEAR, exp_real, exp_remainder, inlined_scalar, log_positive
 from bayesglmm.families.links import LOG, SQRT
 from bayesglmm.families.record import Array, Encoded, Family, FamilyLink, RowValues, Violation
 from bayesglmm.families.responses import encode_numbers
@@ -30,17 +31,19 @@ _NEEDS = "counts >= 0"
 _LARGE = 1e15
 
 
-@compiled_scalar
+@inlined_scalar
 def log_row(y: float, size: float, eta: float, phi: float) -> RowValues:
     """Row of mu = exp(eta). Where exp(eta) overflows (eta > 709.78), l and its derivatives are -inf.
 
     For large counts l is relative to its value at mu = y: y log(mu) and mu would leave few digits of their difference.
+    Without branches, for vector instructions: both forms are worked out, and one is taken.
     """
-    mu = math.exp(eta)
-    if y > SATURATED:
-        r = eta - math.log(y)
-        return y * (r - math.expm1(r)), y - mu, -mu, -mu, 0.0, 0.0, 0.0
-    return y * eta - mu, y - mu, -mu, -mu, 0.0, 0.0, 0.0
+    mu = exp_real(eta)
+    d1 = y - mu
+    large = y > SATURATED
+    r = eta - log_positive(y if large else 1.0)
+    relative = -y * exp_remainder(r) if abs(r) < NEAR else y * r + d1
+    return relative if large else y * eta - mu, d1, -mu, -mu, 0.0, 0.0, 0.0
 
 
 @compiled_scalar

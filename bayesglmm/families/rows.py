@@ -15,9 +15,10 @@ from numba import types
 from numba.extending import register_jitable
 
 from bayesglmm.compiled import compiled, compiled_pointer, jitable, source_stamp
+from bayesglmm.families.elementary import add_in_any_order, widest_vectors
 from bayesglmm.families.record import Row
 
-__all__ = ["RowKernels", "compile_rows", "compiled_scalar", "sum_rows"]
+__all__ = ["RowKernels", "compile_rows", "compiled_scalar", "sum_block", "sum_rows"]
 
 #: Rows of a block: small enough for the nearest cache.
 _BLOCK = 256
@@ -65,34 +66,39 @@ def _stamp(row: Row) -> int:
 
 
 @jitable
+def sum_block(row, y, size, weights, eta, phi, d1_out):  # type: ignore[no-untyped-def]  # compiled
+    """Fill d1_out; return the sums of weights * l and weights * lp. One loop of vector instructions."""
+    widest_vectors()
+    value = 0.0
+    slope = 0.0
+    for i in range(y.shape[0]):
+        l, d1, _d2, _d3, lp, _d1p, _d2p = row(y[i], size[i], eta[i], phi)
+        value = add_in_any_order(value, weights[i] * l)
+        # Families without a dispersion have the constant 0 here, and the compiler leaves the sum out.
+        slope = add_in_any_order(slope, weights[i] * lp if lp != 0.0 else 0.0)
+        d1_out[i] = weights[i] * d1
+    return value, slope
+
+
+@jitable
 def sum_rows(row, y, size, weights, eta, phi, d1_out):  # type: ignore[no-untyped-def]  # compiled
-    """Fill d1_out; return the sums of weights * l and weights * lp. In blocks, for vector instructions."""
-    block = np.empty((2, _BLOCK))
+    """Fill d1_out; return the sums of weights * l and weights * lp: sums of blocks, for their rounding errors."""
     value = 0.0
     slope = 0.0
     for first in range(0, y.shape[0], _BLOCK):
         last = min(first + _BLOCK, y.shape[0])
-        ys, sizes, ws, etas, out = (
-            y[first:last],
-            size[first:last],
-            weights[first:last],
-            eta[first:last],
-            d1_out[first:last],
+        block_value, block_slope = sum_block(
+            row, y[first:last], size[first:last], weights[first:last], eta[first:last], phi, d1_out[first:last]
         )
-        for i in range(last - first):
-            l, d1, _d2, _d3, lp, _d1p, _d2p = row(ys[i], sizes[i], etas[i], phi)
-            block[0, i] = ws[i] * l
-            block[1, i] = ws[i] * lp
-            out[i] = ws[i] * d1
-        for i in range(last - first):
-            value += block[0, i]
-            slope += block[1, i]
+        value += block_value
+        slope += block_slope
     return value, slope
 
 
 @jitable
 def fill_rows(row, y, size, weights, eta, phi, out):  # type: ignore[no-untyped-def]  # compiled
     """Fill the seven rows of ``out`` with weights * (l, d1, d2, d3, lp, d1p, d2p)."""
+    widest_vectors()
     block = np.empty((7, _BLOCK))
     for first in range(0, y.shape[0], _BLOCK):
         last = min(first + _BLOCK, y.shape[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -13,7 +13,7 @@ from bayesglmm.compiled import compiled, source_stamp
 from bayesglmm.errors import SpecificationError
 from bayesglmm.priors.densities import log_density_of
 from bayesglmm.priors.registry import DISTRIBUTIONS
-from bayesglmm.priors.transforms import IDENTITY, INTERVAL, LOG, ON_CODES, scale_of_inline, to_value_inline
+from bayesglmm.priors.transforms import IDENTITY, INTERVAL, LOG, ON_CODES, SHORT_LOG, scale_of_inline, to_value_inline
 
 if TYPE_CHECKING:
     from bayesglmm.priors.prior import Prior
@@ -33,13 +33,13 @@ class ScalarPrior:
     distribution : int
         `Distribution.code`.
     transform : int
-        ``IDENTITY``, ``LOG`` or ``INTERVAL`` of `transforms`.
+        ``IDENTITY``, ``LOG``, ``INTERVAL`` or ``SHORT_LOG`` of `transforms`.
     on : int
         A value of ``ON_CODES``: whether the prior sits on the parameter, its variance or its precision.
     a, b, c : float
         Parameters of the distribution; 0 where it has fewer.
     lower, upper : float
-        Bounds of an interval; 0 and 1 otherwise (not read).
+        Bounds of an interval, or the scale of a short logarithm; 0 and 1 otherwise (not read).
     """
 
     distribution: int
@@ -50,6 +50,20 @@ class ScalarPrior:
     c: float = 0.0
     lower: float = 0.0
     upper: float = 1.0
+
+    def shortened(self, scale: float) -> ScalarPrior:
+        """Return the same prior of a standard deviation in the coordinate `SHORT_LOG`, or ``self`` for others.
+
+        Where the data cannot tell sigma from 0 the density of log sigma falls off as slowly as sigma itself.
+
+        Parameters
+        ----------
+        scale : float
+            Above it the coordinate is about log sigma; below it 0 comes near.
+        """
+        if self.transform != LOG or self.on != ON_CODES["sd"]:
+            return self
+        return replace(self, transform=SHORT_LOG, lower=scale)
 
     def row(self) -> np.ndarray:
         """Return the row that compiled code reads, float64 shape (8,), in the order of the attributes."""

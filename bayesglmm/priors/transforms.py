@@ -13,14 +13,15 @@ __all__ = [
     "INTERVAL",
     "LOG",
     "ON_CODES",
+    "SHORT_LOG",
     "scale_of",
     "scale_of_inline",
     "to_value",
     "to_value_inline",
 ]
 
-#: Kinds of transform: PyMC's default for real, positive and interval support.
-IDENTITY, LOG, INTERVAL = 0, 1, 2
+#: Kinds of transform: PyMC's default for real, positive and interval support; and a logarithm with a short tail.
+IDENTITY, LOG, INTERVAL, SHORT_LOG = 0, 1, 2, 3
 
 #: Where a prior sits: on the parameter itself (a coefficient or an sd), on its square, on one over its
 # square.
@@ -37,6 +38,13 @@ def to_value_inline(kind, x, lower, upper):  # type: ignore[no-untyped-def]  # c
     if kind == LOG:
         r = math.exp(x)
         return r, r, x, 1.0
+    if kind == SHORT_LOG:
+        root = math.sqrt(x * x + 1.0)
+        gap = root - x if x < 0.0 else 1.0 / (root + x)
+        h = x + 0.25 * (x * gap + math.asinh(x))
+        h1 = 1.0 + 0.5 * gap
+        r = lower * math.exp(h)
+        return r, r * h1, math.log(lower) + h + math.log(h1), h1 - 0.5 * gap / (root * h1)
     # Everything through exp(-|x|), which cannot overflow; r is measured from the nearer bound, so that it
     # neither leaves the interval by rounding nor loses its digits beside a bound of 0.
     width = upper - lower
@@ -66,17 +74,18 @@ def to_value(kind, x, lower, upper):  # type: ignore[no-untyped-def]  # compiled
     Parameters
     ----------
     kind : int
-        `IDENTITY`, `LOG` or `INTERVAL`.
+        `IDENTITY`, `LOG`, `INTERVAL` or `SHORT_LOG`.
     x : float
         Point of the unconstrained line.
     lower, upper : float
-        Bounds of an interval; not read by the other kinds.
+        Bounds of an interval; ``lower`` is the scale of a short logarithm; not read by the other kinds.
 
     Returns
     -------
     r, slope, log_slope, log_slope_derivative : float
         The parameter, dr/dx, log|dr/dx| and its derivative in x. Interval: r = lower + (upper - lower) / (1
-        + exp(-x)).
+        + exp(-x)). Short logarithm: r = lower exp(h), h about x above 0 and about
+        -x^2 / 2 below: a density of r that is finite at 0 falls off like a normal one in x, not like exp(x).
     """
     return to_value_inline(kind, x, lower, upper)
 

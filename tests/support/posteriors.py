@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 import bayesglmm as bg
-from bayesglmm.bayes.nuts import named_values
+from bayesglmm.bayes.named import named_values
 from bayesglmm.bayes.posterior import Posterior
 from bayesglmm.bayes.raw import RawDraws
 from bayesglmm.bayes.settings import SampleSettings

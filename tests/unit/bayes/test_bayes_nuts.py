@@ -16,9 +16,14 @@ from support.models import make_density
 from support.posteriors import quiet_model
 
 import bayesglmm as bg
-from bayesglmm.bayes.nuts import _wait, named_values, sample_density
+from bayesglmm.bayes.choice import choose_target
+from bayesglmm.bayes.named import named_values
+from bayesglmm.bayes.nuts import _wait, sample_target
 from bayesglmm.bayes.progress import ChainProgress
 from bayesglmm.bayes.settings import SampleSettings
+from bayesglmm.bayes.start import start_points
+from bayesglmm.bayes.target import Target
+from bayesglmm.density.native import native_density
 
 
 def short(model: bg.GLMM, **settings: object) -> bg.Posterior:
@@ -72,7 +77,10 @@ def test_settings_reach_the_sampler(model):
 def test_draws_have_the_density_that_the_sampler_says():
     """The recorded lp is the density at the draw: draws and statistics belong together."""
     density = make_density("count ~ x0 + (1 | a)", family="poisson")
-    raw = sample_density(density, SampleSettings.checked(draws=20, tune=50, chains=2, seed=3, progress=False))
+    plain = Target(
+        native_density(density), start_points(density), lambda x, _seed: named_values(density, x), "", "", 50
+    )
+    raw = sample_target(plain, SampleSettings.checked(draws=20, chains=2, seed=3, progress=False))
     for chain, draw in [(0, 0), (0, 19), (1, 7)]:
         at = {name: values[chain, draw] for name, values in raw.values.items()}
         x = np.concatenate([_centred(density, at["beta"]), [np.log(at["sd_a"])], at["u_a"] / at["sd_a"]])
@@ -96,7 +104,7 @@ def test_a_density_that_is_nowhere_finite():
     density = make_density("normal ~ x0 + (1 | a)")
     density.design.rows[0, :] = np.nan  # cannot come from checked data
     with pytest.raises(bg.SamplingError) as caught:
-        sample_density(density, SampleSettings.checked(draws=10, tune=10, chains=2, progress=False))
+        sample_target(choose_target(density), SampleSettings.checked(draws=10, tune=10, chains=2, progress=False))
     message = str(caught.value)
     assert message.startswith("the sampler stopped: All initialization points failed")
     assert "look at the scale of the columns and at the priors" in message

@@ -10,19 +10,28 @@ import numpy as np
 import pytest
 
 from bayesglmm.families import FAMILIES, compile_rows
-from bayesglmm.families.elementary import exp_nonpositive, log1p_unit
+from bayesglmm.families.elementary import (
+    NEAR,
+    exp_nonpositive,
+    exp_real,
+    exp_remainder,
+    log1p_unit,
+    log_positive,
+)
 
 
-@numba.njit
-def exponentials(x, out):
-    for i in range(len(x)):
-        out[i] = exp_nonpositive(x[i])
+def over_arrays(scalar):
+    @numba.njit
+    def loop(x, out):
+        for i in range(len(x)):
+            out[i] = scalar(x[i])
+
+    return loop
 
 
-@numba.njit
-def logarithms(x, out):
-    for i in range(len(x)):
-        out[i] = log1p_unit(x[i])
+exponentials, logarithms = over_arrays(exp_nonpositive), over_arrays(log1p_unit)
+real_exponentials, positive_logarithms = over_arrays(exp_real), over_arrays(log_positive)
+remainders = over_arrays(exp_remainder)
 
 
 def units_off(got: float, exact: mpmath.mpf) -> float:
@@ -48,6 +57,49 @@ def test_logarithm_to_two_units_in_the_last_place() -> None:
         assert max(units_off(g, e) for g, e in zip(out, exact, strict=True)) <= 2.0
     logarithms(np.zeros(1), out)
     assert out[0] == 0.0
+
+
+def test_exponential_of_any_number() -> None:
+    x = np.concatenate(
+        [np.linspace(-745.2, 709.78, 6001), np.geomspace(1e-300, 1.0, 500), -np.geomspace(1e-300, 1.0, 500)]
+    )
+    out = np.empty_like(x)
+    real_exponentials(x, out)
+    with mpmath.workdps(40):
+        # math.ulp knows subnormal numbers: there the unit is 5e-324.
+        assert max(units_off(g, mpmath.exp(mpmath.mpf(float(v)))) for g, v in zip(out, x, strict=True)) <= 2.0
+    edge = np.array([709.782712893384, 709.7827128933841, 745.0, 1e300, np.inf, -745.2, -1e300, -np.inf, -0.0, np.nan])
+    real_exponentials(edge, out)
+    np.testing.assert_array_equal(out[1:10], [np.inf] * 4 + [0.0] * 3 + [1.0, np.nan])
+    assert np.isfinite(out[0])
+
+
+def test_logarithm_of_positive_numbers() -> None:
+    near_one = 1.0 + np.concatenate([np.geomspace(1e-15, 0.5, 1000), -np.geomspace(1e-15, 0.4, 1000)])
+    x = np.concatenate([np.geomspace(1e-300, 1e300, 4000), near_one, np.arange(1.0, 3000.0), [1e4 + 1, 2.0**53]])
+    out = np.empty_like(x)
+    positive_logarithms(x, out)
+    with mpmath.workdps(60):
+        exact = [mpmath.log(mpmath.mpf(float(v))) for v in x]
+        assert max(units_off(g, e) for g, e in zip(out, exact, strict=True) if e != 0) <= 2.0
+    assert out[x == 1.0] == 0.0
+
+
+def test_what_exp_leaves_beyond_its_tangent() -> None:
+    r = np.concatenate([np.linspace(-NEAR, NEAR, 4000), np.geomspace(1e-140, NEAR, 500)])
+    out = np.empty_like(r)
+    remainders(r, out)
+    with mpmath.workdps(400):
+        exact = [mpmath.exp(x) - 1 - x for x in map(mpmath.mpf, map(float, r))]
+        # The polynomial is best for exp as a whole, where its share vanishes with r; of itself it is good to 5e-15.
+        assert max(abs(mpmath.mpf(float(g)) / e - 1) for g, e in zip(out, exact, strict=True) if e != 0) <= 5e-15
+
+
+def test_what_is_not_a_number_stays_so() -> None:
+    for loop in (exponentials, real_exponentials, logarithms, remainders):
+        out = np.zeros(9)
+        loop(np.full(9, np.nan), out)
+        assert np.all(np.isnan(out))
 
 
 @pytest.mark.parametrize("n", [1, 255, 256, 257, 1000])

@@ -1,0 +1,52 @@
+"""Which density a model is sampled from: the joint one, or a Gaussian model's marginal one, whichever costs less."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from bayesglmm.bayes.start import start_box
+from bayesglmm.bayes.target import Target, joint_target, marginal_target
+from bayesglmm.density import JointDensity
+from bayesglmm.engine.integrated import GaussianMarginal
+
+__all__ = ["choose_target"]
+
+#: Leapfrog steps that a draw takes in preconditioned coordinates: of a few parameters, of hundreds, of thousands.
+_STEPS = ((20, 5.0), (200, 7.0), (np.inf, 15.0))
+#: Draws of the marginal density are worth more: nothing else than a few parameters has to mix.
+_WORTH = 2.0
+
+
+def choose_target(density: JointDensity) -> Target:
+    """Return what to sample: measured costs of an evaluation times the steps that a draw takes."""
+    if density.design.is_linear and _marginal_is_cheaper(density):
+        target = marginal_target(density)
+        if target is not None:
+            return target
+    return joint_target(density)
+
+
+def _marginal_is_cheaper(density: JointDensity) -> bool:
+    marginal = GaussianMarginal.of(density.design, density.parameters)
+    center, _ = start_box(density)
+    head = density.size - density.layout.n_effects
+    alone = _seconds(marginal.evaluator(), center[head - marginal.size : head])
+    together = _seconds(density.evaluator(), center)
+    # Completing a draw is an evaluation without its gradient.
+    return (_steps(marginal.size) + 1.0) * alone < _WORTH * _steps(density.size) * together
+
+
+def _steps(size: int) -> float:
+    return next(steps for largest, steps in _STEPS if size <= largest)
+
+
+def _seconds(evaluate, x: np.ndarray) -> float:  # type: ignore[no-untyped-def]
+    """Return the shortest of three evaluations."""
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        evaluate(x)
+        times.append(time.perf_counter() - started)
+    return min(times)

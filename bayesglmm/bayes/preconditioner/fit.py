@@ -1,0 +1,123 @@
+"""The preconditioner of a model: penalised fit, partial centring, linear map; and what is left where one fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bayesglmm.bayes.preconditioner.arrow import ArrowMap
+from bayesglmm.bayes.preconditioner.conditional import centring_at, level_factors, partially_centred
+from bayesglmm.bayes.preconditioner.curvature import curvature_at
+from bayesglmm.bayes.preconditioner.rough import rough_centring, rough_information
+from bayesglmm.bayes.preconditioner.tails import short_tails
+from bayesglmm.bayes.start import start_box
+from bayesglmm.density import Centring, JointDensity
+from bayesglmm.engine.pattern import tail_of
+from bayesglmm.engine.penalised import PenalisedMarginal, PenalisedPoint
+from bayesglmm.engine.quasi_newton import Ascent, ascend
+
+__all__ = ["Preconditioner", "precondition"]
+
+#: Widest dense tail of the elimination that a linear map is made of.
+MAX_TAIL = 3000
+_FULL = "penalised fit: partial centring and linear map"
+_LESS = "partial centring, diagonal metric"
+
+
+@dataclass(frozen=True, eq=False)
+class Preconditioner:
+    """Coordinates for a sampler.
+
+    Attributes
+    ----------
+    density : JointDensity
+        The density in its coordinates x.
+    arrow : ArrowMap or None
+        x = x^ + A v; None where the sampler has to find a metric by itself.
+    kind : str
+        What it is, in a few words.
+    reason : str
+        Why it is not more; empty if it is all there is to have.
+    """
+
+    density: JointDensity
+    arrow: ArrowMap | None
+    kind: str
+    reason: str = ""
+
+
+def precondition(density: JointDensity, affine: bool = False) -> Preconditioner:
+    """Find coordinates in which the posterior is nearly standard normal.
+
+    Parameters
+    ----------
+    density : JointDensity
+        In non-centred coordinates.
+    affine : bool
+        Whether the coordinates must be a linear map of those given (for a density that is not this package's own).
+    """
+    design = density.design
+    rough = Centring.none(density.layout) if affine else rough_centring(density, rough_information(density))
+    width = tail_of(design)
+    if width > MAX_TAIL:
+        reason = f"{width:,} group effects beside the largest nested factor, more than the {MAX_TAIL:,} mapped at once"
+        return Preconditioner(density.centered(rough), None, _LESS, reason)
+    try:
+        found = _fitted(density, None)
+        if found is not None and not affine:
+            density, found = _with_short_tails(density, found)
+        if found is not None and found.converged:
+            return _arrow(density, found, affine)
+        reason = "the penalised fit did not converge"
+    except np.linalg.LinAlgError:
+        reason = "the penalised fit is not positive definite"
+    return Preconditioner(density.centered(rough), None, _LESS, reason)
+
+
+def _fitted(density: JointDensity, start: np.ndarray | None) -> Ascent[PenalisedPoint] | None:
+    """Maximise the Laplace-marginal posterior, from where chains start if no ``start`` (d,) is given."""
+    penalised = PenalisedMarginal.of(density.design, density.parameters)
+    center, half_width = start_box(density)
+    d = penalised.size
+    return ascend(penalised, center[:d] if start is None else start, np.diag(0.1 * half_width[:d] ** 2))
+
+
+def _with_short_tails(
+    density: JointDensity, found: Ascent[PenalisedPoint]
+) -> tuple[JointDensity, Ascent[PenalisedPoint] | None]:
+    """Give standard deviations that may be near 0 coordinates without a long tail, and fit again."""
+    first = density.layout.n_coefficients
+    sds = slice(first, first + density.layout.n_sds)
+    parameters, start = short_tails(density.parameters, found.x, found.inverse_hessian, sds)
+    if parameters is density.parameters:
+        return density, found
+    shorter = replace(density, parameters=parameters)
+    return shorter, _fitted(shorter, start)
+
+
+def _arrow(density: JointDensity, found: Ascent[PenalisedPoint], affine: bool) -> Preconditioner:
+    point, design = found.point, density.design
+    penalised = PenalisedMarginal.of(design, density.parameters)
+    mode = point.evaluation.mode
+    assert mode.elimination is not None
+    centring = Centring.none(density.layout)
+    if not affine:
+        weights = np.maximum(-mode.rows[2], 0.0)
+        centring = centring_at(design, mode.elimination.pattern, weights, mode.rows[1], _effects(penalised, point))
+    curvature = curvature_at(penalised, found.x, point, centring, found.inverse_hessian)
+    w = partially_centred(design, point.head, centring, mode.z)
+    levels = level_factors(design, point.head, centring)
+    arrow = ArrowMap.of(np.concatenate([found.x, w]), curvature, mode.elimination, levels)
+    reason = "the penalised fit is flat in some direction: its width there was bounded" if curvature.repaired else ""
+    return Preconditioner(density.centered(centring), arrow, _FULL, reason)
+
+
+def _effects(penalised: PenalisedMarginal, point: PenalisedPoint) -> tuple[np.ndarray, ...]:
+    """Return the conditional modes u of each term, shape (J, q)."""
+    found, at = [], 0
+    for group, Lambda in zip(penalised.design.groups, point.head.Lambda, strict=True):
+        z = point.evaluation.mode.z[at : at + group.size].reshape(group.n_levels, group.n_effects)
+        at += group.size
+        found.append(z @ Lambda.T)
+    return tuple(found)

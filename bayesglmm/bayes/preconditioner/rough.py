@@ -1,0 +1,34 @@
+"""What rows say of group effects before anything is fitted: the information at the start."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bayesglmm.bayes.start import start_box
+from bayesglmm.density import Centring, JointDensity
+from bayesglmm.density.nesting import Nesting
+
+__all__ = ["rough_centring", "rough_information"]
+
+
+def rough_information(density: JointDensity) -> np.ndarray:
+    """Return the expected information of each row along eta where chains would start without group effects, (n,)."""
+    design = density.design
+    center, _ = start_box(density)
+    natural = density.natural(center)
+    eta = design.offset + design.X @ natural.beta
+    phi = 1.0 if natural.dispersion is None else float(natural.dispersion)
+    information = design.weights * design.family_link.information(eta, design.size, phi)
+    return np.where(np.isfinite(information), information, 0.0)
+
+
+def rough_centring(density: JointDensity, information: np.ndarray) -> Centring:
+    """Return a partial centring from the rows' rough ``information``, effects centred at 0."""
+    blocks = [np.zeros(0)]
+    for group in density.design.groups:
+        columns = group.columns()
+        C = [
+            [np.bincount(group.codes, information * a * b, minlength=group.n_levels) for a in columns] for b in columns
+        ]
+        blocks.append(np.ascontiguousarray(np.array(C).transpose(2, 0, 1)).ravel())
+    return Centring(np.concatenate(blocks), np.zeros(density.layout.n_effects), Nesting.none())

@@ -1,0 +1,106 @@
+"""What NUTS moves on: a C function, where its chains start, and how its draws become the model's parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesglmm.bayes.named import named_values
+from bayesglmm.bayes.preconditioner.affine import affine_density, affine_draws
+from bayesglmm.bayes.preconditioner.arrow import ArrowMap
+from bayesglmm.bayes.preconditioner.dense import precondition_dense
+from bayesglmm.bayes.preconditioner.fit import Preconditioner, precondition
+from bayesglmm.bayes.start import overdispersed, start_points
+from bayesglmm.density import JointDensity
+from bayesglmm.density.native import NativeDensity, native_density
+from bayesglmm.engine.integrated import GaussianMarginal
+
+__all__ = ["Target", "joint_target", "marginal_target"]
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """A density for a sampler.
+
+    Attributes
+    ----------
+    native : NativeDensity
+        C function of the coordinates v.
+    start : callable
+        seed -> a starting point v, shape (size,).
+    finish : callable
+        (draws v (chains, draws, size), seed) -> natural parameters under the tree's names, each (chains, draws, ...).
+    coordinates : str
+        What v is, in a few words.
+    reason : str
+        Why the coordinates are not better; empty if they are all there is to have.
+    tune : int
+        Warm-up iterations that it needs by default.
+    """
+
+    native: NativeDensity
+    start: Callable[[int], np.ndarray]
+    finish: Callable[[np.ndarray, int], Mapping[str, np.ndarray]]
+    coordinates: str
+    reason: str
+    tune: int
+
+
+#: Warm-up in coordinates that are nearly standard normal, and where a metric has to be found (benchmarks/warm_up.md).
+WARM_UP, LONG_WARM_UP = 200, 1000
+
+
+def joint_target(density: JointDensity) -> Target:
+    """Return the joint density in preconditioned coordinates."""
+    found: Preconditioner = precondition(density)
+    inner = native_density(found.density)
+    arrow = found.arrow
+    if arrow is None:
+        return Target(
+            native=inner,
+            start=start_points(found.density),
+            finish=lambda v, _seed: named_values(found.density, v),
+            coordinates=found.kind,
+            reason=found.reason,
+            tune=LONG_WARM_UP,
+        )
+    mapped = affine_density(arrow, inner)
+    return Target(
+        native=mapped,
+        start=overdispersed(mapped, len(arrow.root)),
+        finish=lambda v, _seed: named_values(found.density, affine_draws(arrow, v)),
+        coordinates=found.kind,
+        reason=found.reason,
+        tune=WARM_UP,
+    )
+
+
+def marginal_target(density: JointDensity) -> Target | None:
+    """Return the density of standard deviations, correlations and sigma alone; None where it cannot be preconditioned.
+
+    What was integrated out is drawn exactly afterwards.
+    """
+    found = precondition_dense(density)
+    if found is None:
+        return None
+    marginal: GaussianMarginal
+    arrow: ArrowMap
+    marginal, arrow = found
+    mapped = affine_density(arrow, marginal.native())
+    joint = JointDensity.of(marginal.design, marginal.parameters)
+
+    def finish(v: np.ndarray, seed: int) -> Mapping[str, np.ndarray]:
+        x = affine_draws(arrow, v)
+        completed = marginal.complete(x.reshape(-1, x.shape[-1]), seed)
+        return named_values(joint, completed.reshape(*x.shape[:-1], joint.size))
+
+    return Target(
+        native=mapped,
+        start=overdispersed(mapped, marginal.size),
+        finish=finish,
+        coordinates="coefficients and group effects integrated out; linear map of the rest",
+        reason="",
+        tune=WARM_UP,
+    )

@@ -1,0 +1,9 @@
+"""Gaussian models with coefficients and group effects integrated out exactly.
+
+`gaussian` is the density as an object; `kernel` its value and gradient, `levels` the case of one term alone, `tree` and
+`moments` nested and crossed terms, `completion` the draws of what was integrated out.
+"""
+
+from bayesglmm.engine.integrated.gaussian import GaussianMarginal
+
+__all__ = ["GaussianMarginal"]

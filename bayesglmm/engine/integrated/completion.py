@@ -1,0 +1,87 @@
+"""What was integrated out, drawn exactly given the rest and the data; compiled.
+
+Coefficients come from their normal distribution given theta, then z from N(m, H^-1), H factored as for the density.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numba as nb
+import numpy as np
+
+from bayesglmm.compiled import compiled, jitable, source_stamp
+from bayesglmm.engine.integrated.data import ALONE, HELD, SAMPLED, SOURCES, WIDEST, copy, unpack
+from bayesglmm.engine.integrated.kernel import eliminate, factors, hold, integrate
+from bayesglmm.engine.integrated.moments import back_substitute
+
+__all__ = ["compile_completion"]
+
+
+@jitable
+def _draw_coefficients(A, v, coefficients, out):  # type: ignore[no-untyped-def]  # compiled
+    """Turn standard normal numbers in out (p,) into coefficients; v becomes (-delta, 1) there."""
+    R, origin = coefficients[2], coefficients[3]
+    p = out.shape[0]
+    for a in range(p - 1, -1, -1):  # delta = d + L_A^-T out
+        for h in range(a + 1, p):
+            out[a] -= A[h, a] * out[h]
+        out[a] /= A[a, a]
+    for a in range(p):
+        out[a] -= v[a]
+        v[a] = -out[a]
+    for a in range(p - 1, -1, -1):  # gamma = b0 + R^-1 delta
+        for h in range(a + 1, p):
+            out[a] -= R[a, h] * out[h]
+        out[a] /= R[a, a]
+    for a in range(p):
+        out[a] += origin[a]
+
+
+@jitable
+def _complete(x, t, out):  # type: ignore[no-untyped-def]  # compiled
+    """Turn standard normal numbers in the rows of out into points of the joint density above the rows of x."""
+    priors, tree, places, sums, coefficients, numbers = unpack(t)
+    terms, table, _lkj = priors
+    held, alone = numbers[HELD] > 0.0, numbers[ALONE] > 0.0
+    n_terms, m, widest, size = terms.shape[0], sums[4].shape[0], np.int64(numbers[WIDEST]), x.shape[1]
+    scalars, v, grad = np.empty((2, table.shape[0])), np.empty(m), np.empty(size)
+    cubes, squares = np.zeros((2, n_terms, widest, widest)), np.empty((2, m, m))
+    S, A = squares[0], squares[1]
+    H = (np.empty(sums[0].shape[0]), np.empty(sums[1].shape[0]), np.empty(sums[2].shape))
+    T, z, u = np.empty(sums[3].shape), np.empty((sums[3].shape[0], 1)), np.empty((sums[3].shape[0], 1))
+    first = 0 if held else m - 1
+    for draw in range(x.shape[0]):
+        sampled = numbers[SAMPLED] > 0.0
+        _log_prior, sigma = factors(x[draw], priors, sampled, scalars[0], scalars[1], cubes[0], cubes[1], grad)
+        eliminate(terms, tree, places, sums, alone, cubes[1], H, T, S)
+        row = out[draw]
+        copy(x[draw], row[first : first + size])
+        if held:
+            hold(scalars[0], coefficients, v)
+        else:
+            integrate(1.0 / (sigma * sigma), S, coefficients, A, v)
+            _draw_coefficients(A, v, coefficients, row[: m - 1])
+        for k in range(T.shape[0]):
+            value = 0.0
+            for y in range(m):
+                value += T[k, y] * v[y]
+            z[k, 0] = row[first + size + k] + value / sigma
+        back_substitute(cubes[1], tree, places, H[0], H[1], H[2], z, u)
+        for k in range(z.shape[0]):
+            row[first + size + k] = z[k, 0]
+
+
+@functools.cache
+def compile_completion() -> Any:
+    """Compile the loop (x (draws, size), data, out (draws, joint size)) that draws beta and z, in place of noise."""
+    stamp = source_stamp(*SOURCES)
+    table = nb.float64[:, ::1]
+
+    @compiled(nb.void(table, nb.int64[:, ::1], table))
+    def complete_marginal(x, t, out):  # type: ignore[no-untyped-def]
+        stamp  # noqa: B018
+        _complete(x, t, out)
+
+    return complete_marginal

@@ -1,0 +1,163 @@
+"""The Laplace-marginal posterior density: group effects out by Laplace's method, priors in.
+
+    log p(s | y) = log L(beta, theta, phi) + log priors + log Jacobians,    s unconstrained (the head of `Layout`'s x)
+
+On the unconstrained scale the density falls off towards a standard deviation of 0, so that its maximum lies inside.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesglmm.covariance.correlation import correlation_adjoint
+from bayesglmm.density.kernel import group_factor, natural_scalars
+from bayesglmm.density.layout import SD, STRUCTURE, Layout, Q
+from bayesglmm.design import Design
+from bayesglmm.engine.marginal import Evaluation, LaplaceMarginal
+from bayesglmm.parameters import Parameters
+
+__all__ = ["Head", "PenalisedMarginal", "PenalisedPoint"]
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """Natural values at one s.
+
+    Attributes
+    ----------
+    values, slopes : ndarray, shape (scalars,)
+        Coefficients (raw intercept), standard deviations, dispersion; their derivatives in s.
+    log_prior : float
+        Sum of log priors and log Jacobians.
+    prior_gradient : ndarray, shape (scalars,)
+        Its derivative in the scalars (that of the correlations is added with the pull-back).
+    L, Lambda : tuple of ndarray, each shape (q, q)
+        Correlation factor and covariance factor of each group term.
+    """
+
+    values: np.ndarray
+    slopes: np.ndarray
+    log_prior: float
+    prior_gradient: np.ndarray
+    L: tuple[np.ndarray, ...]
+    Lambda: tuple[np.ndarray, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class PenalisedPoint:
+    """Value and gradient at one s.
+
+    Attributes
+    ----------
+    value : float
+        Log density, but for constants; -inf where Laplace's approximation does not exist.
+    gradient : ndarray, shape (d,)
+        In s.
+    head : Head
+        Natural values.
+    evaluation : Evaluation
+        The Laplace approximation.
+    """
+
+    value: float
+    gradient: np.ndarray
+    head: Head
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True, eq=False)
+class PenalisedMarginal:
+    """The Laplace-marginal posterior of a model.
+
+    Attributes
+    ----------
+    design : Design
+        Data.
+    parameters : Parameters
+        Priors and centring.
+    layout : Layout
+        Positions in s.
+    laplace : LaplaceMarginal
+        The likelihood, with effects as the formula codes them (not at the columns' means): the same z as in the joint
+        density.
+    """
+
+    design: Design
+    parameters: Parameters
+    layout: Layout
+    laplace: LaplaceMarginal
+
+    @classmethod
+    def of(cls, design: Design, parameters: Parameters) -> PenalisedMarginal:
+        """Prepare a model."""
+        return cls(design, parameters, Layout.of(design), LaplaceMarginal.of(design, centered=False))
+
+    @property
+    def size(self) -> int:
+        """Length of s."""
+        return self.layout.n_scalars + self.layout.n_correlations
+
+    @functools.cached_property
+    def columns(self) -> np.ndarray:
+        """D eta / d natural coefficients as sampled (intercept at the columns' means), shape (n, p)."""
+        X = self.design.X
+        return X - X[:, :1] * self.parameters.center if X.shape[1] else X
+
+    def head(self, s: np.ndarray) -> Head:
+        """Return natural values at s."""
+        table, lkj = self.parameters.table, self.parameters.lkj
+        n = len(table)
+        values, slopes, gradient = np.empty(n), np.empty(n), np.empty(n)
+        log_prior = natural_scalars(s, table, self.parameters.center, values, slopes, gradient)
+        Ls, Lambdas = [], []
+        for t, term in enumerate(self.layout.terms):
+            L, Lambda = np.zeros((term[Q], term[Q])), np.zeros((term[Q], term[Q]))
+            log_prior += group_factor(term, s, values, lkj[t], L, Lambda)
+            Ls.append(L)
+            Lambdas.append(Lambda)
+        return Head(values, slopes, float(log_prior), gradient, tuple(Ls), tuple(Lambdas))
+
+    def __call__(self, s: np.ndarray, nearby: PenalisedPoint | None = None) -> PenalisedPoint:
+        """Evaluate at s; conditional modes are searched from those of a point nearby."""
+        head = self.head(s)
+        p = self.layout.n_coefficients
+        groups = self.design.groups
+        parts = [G[g.structure.theta.positions(g.n_effects)] for g, G in zip(groups, head.Lambda, strict=True)]
+        theta = np.concatenate(parts) if parts else np.zeros(0)
+        log_phi = float(np.log(head.values[-1])) if self.layout.n_dispersion else 0.0
+        start = np.zeros(self.layout.n_effects) if nearby is None else nearby.evaluation.mode.z
+        warm = None if nearby is None else nearby.evaluation.mode.elimination
+        evaluation = self.laplace.evaluate(head.values[:p], theta, log_phi, start, warm)
+        value = evaluation.value + head.log_prior
+        if not np.isfinite(value):
+            return PenalisedPoint(-np.inf, np.zeros(self.size), head, evaluation)
+        return PenalisedPoint(value, self._gradient(s, head, evaluation.gradient), head, evaluation)
+
+    def _gradient(self, s: np.ndarray, head: Head, raw: np.ndarray) -> np.ndarray:
+        """Pull the gradient in (beta, theta, log phi) back to s and add that of the priors."""
+        p, n_scalars = self.layout.n_coefficients, self.layout.n_scalars
+        out = np.zeros(self.size)
+        out[:n_scalars] = head.prior_gradient
+        if p:
+            out[:p] += (raw[:p] - self.parameters.center * raw[0]) * head.slopes[:p]
+        at = p
+        for t, (group, term) in enumerate(zip(self.design.groups, self.layout.terms, strict=True)):
+            q = group.n_effects
+            positions = group.structure.theta.positions(q)
+            gL = np.zeros((q, q))
+            gL[positions] = raw[at : at + len(positions[0])]
+            at += len(positions[0])
+            sds = self.layout.sds(t)
+            out[sds] += (gL * head.L[t]).sum(axis=1) * head.slopes[sds]
+            gL *= head.values[sds][:, None]
+            cor = self.layout.correlations(t)
+            own = np.zeros(cor.stop - cor.start)
+            correlation_adjoint(int(term[STRUCTURE]), s[cor], float(self.parameters.lkj[t]), head.L[t], gL, own)
+            out[cor] += own
+            assert sds.start == term[SD]
+        if self.layout.n_dispersion:
+            out[n_scalars - 1] += raw[-1] / head.values[-1] * head.slopes[-1]
+        return out

@@ -1,0 +1,239 @@
+"""The tables of nuts.md, written from nuts.csv.
+
+python benchmarks/nuts_report.py [nuts.csv]
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from nuts_problems import PROBLEMS, Sampling
+from nuts_rows import HERE, LABELS, NUMBERS, Row, read_rows
+from report import write
+
+__all__ = ["write_report"]
+
+PYTHON_PACKAGES = ("bayesglmm", "bambi", "pymc", "pytensor", "nutpie", "numpyro", "jax", "numba", "numpy", "arviz")
+#: Means that part by more Monte Carlo standard errors than this are marked.
+MANY_ERRORS = 4.0
+HEADS = (
+    "package",
+    "sampling, s",
+    "from call, s",
+    "process, s",
+    "peak MB (beside)",
+    "ESS (whose)",
+    "ESS, group effects",
+    "R-hat",
+    "divergences",
+    "ESS/s",
+    "mean apart from ours, sd (MC errors)",
+)
+NOTES = """\
+2 chains on 2 cores, draws kept as the tables say, warm-up by each package's default. *Sampling*: without compilation or
+loading of compiled code; for Bambi what PyMC reports (with numpyro less what JAX reports of compiling), for rstanarm
+Stan's own time of the slower chain, for us all of `sample()`, its labelled result included. *From call*: data frame to
+posterior in a fresh process, caches on disk warm, imports done. *Process*: the same from the start of the process.
+*Peak MB*: resident memory beyond the imports; in parentheses the peak of the largest process beside it (PyMC and Stan
+run chains in processes of their own), as a whole. *ESS*: smallest bulk effective size over coefficients and standard
+deviations (sigma included); then over group effects. *R-hat*: largest of all parameters. *ESS/s*: per second of
+sampling, warm-up included. *Mean apart*: largest difference of a posterior mean from ours over coefficients, standard
+deviations and correlations, in posterior standard deviations, and in Monte Carlo standard errors of the difference
+(above 4 marked !).
+
+Bambi's and our log densities are the same function (`nuts.py --check`). rstanarm's prior of standard deviations is not
+HalfNormal: decov(shape = 1) makes each exponential, here with HalfNormal's mean, in gaussian models in units of sigma;
+with several effects of one factor it splits their total variance. Its means therefore part from ours where data say
+little about a standard deviation. It tunes to an acceptance of 0.95, the others to 0.8. Chains differ by seed, and a
+busy machine slows all: see the load in the csv."""
+
+
+def done(row: Row | None) -> bool:
+    """Whether a run came to its end."""
+    return row is not None and row["status"] == "done"
+
+
+def speed(row: Row) -> float:
+    """Return the smallest effective size per second of sampling."""
+    return float(row["ess"]) / max(float(row["sampling_s"]), 1e-9)
+
+
+def apart(row: Row, ours: Row | None) -> str:
+    """Return by how much the means part from ours."""
+    if not done(ours) or row is ours:
+        return "-"
+    mine, theirs = json.loads(ours["parameters"]), json.loads(row["parameters"])
+    shared = [name for name in mine if name in theirs]
+    if not shared:
+        return "no names shared"
+    sds = {n: abs(theirs[n][0] - mine[n][0]) / mine[n][1] for n in shared}
+    errors = {n: sds[n] / math.sqrt(1.0 / mine[n][2] + 1.0 / theirs[n][2]) for n in shared}
+    worst = max(errors, key=errors.__getitem__)
+    mark = " !" if errors[worst] > MANY_ERRORS else ""
+    text = f"{max(sds.values()):.2f} ({errors[worst]:.1f}{mark}, {worst})"
+    lost = len(mine) - len(shared)
+    return f"{text}, {lost} names not matched" if lost else text
+
+
+def line(row: Row, ours: Row | None) -> str:
+    """Return one line of a problem's table."""
+    label = LABELS[row["package"]]
+    if not done(row):
+        return f"| {label} | {row['status']} |{' |' * (len(HEADS) - 2)}"
+    beside = float(row["beside_mb"] or 0.0)
+    cells = [
+        label + ("" if float(row["draws"]) == 1000 else f" ({float(row['draws']):g} draws)"),
+        f"{float(row['sampling_s']):.2f}",
+        f"{float(row['call_s']):.2f}",
+        f"{float(row['whole_s']):.1f}",
+        f"{float(row['memory_mb']):.0f}" + (f" ({beside:.0f})" if beside > 1.0 else ""),
+        f"{float(row['ess']):.0f} ({row['ess_of']})",
+        f"{float(row['ess_group']):.0f}",
+        f"{float(row['r_hat']):.3f}",
+        f"{float(row['divergences']):.0f}",
+        f"{speed(row):.4g}",
+        apart(row, ours),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def problem_table(problem: Sampling, rows: Mapping[str, Row]) -> str:
+    """Return the table of one problem."""
+    prior = f"beta Normal(0, {problem.width:g}), sd HalfNormal({problem.sd_width:g})"
+    prior += f", sigma HalfNormal({problem.residual_width:g})" if problem.residual_width else ""
+    head = [f"## {problem.title}", "", f"`{problem.formula}`, {problem.family}, `{problem.key}`; {prior}", ""]
+    head += [f"| {' | '.join(HEADS)} |", "|---" * len(HEADS) + "|"]
+    return "\n".join([*head, *(line(rows[name], rows.get("ours")) for name in LABELS if name in rows)])
+
+
+def best(rows: Iterable[Row | None]) -> Row | None:
+    """Return the run with most effective draws per second."""
+    return max((row for row in rows if done(row)), key=speed, default=None)
+
+
+def summary(by_problem: Mapping[str, Mapping[str, Row]]) -> str:
+    """Return the table of ratios: ours over the best backend of Bambi, and over rstanarm."""
+    heads = (
+        "problem",
+        "ours, ESS/s",
+        "best of Bambi",
+        "its ESS/s",
+        "ours over it",
+        "shortest call of Bambi over ours",
+        "rstanarm, ESS/s",
+        "ours over it",
+        "its call over ours",
+    )
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for key, rows in by_problem.items():
+        ours, theirs = rows.get("ours"), [rows.get(name) for name in LABELS if name.startswith("bambi")]
+        fastest, stan = best(theirs), rows.get("rstanarm")
+        cells = [key, "-", "-", "-", "-", "-", "-", "-", "-"]
+        if done(ours):
+            cells[1] = f"{speed(ours):.4g}"
+            if fastest is not None:
+                shortest = min(float(row["call_s"]) for row in theirs if done(row))
+                cells[2:4] = LABELS[fastest["package"]].removeprefix("Bambi, "), f"{speed(fastest):.4g}"
+                cells[4:6] = f"{speed(ours) / speed(fastest):.3g}", f"{shortest / float(ours['call_s']):.3g}"
+            if done(stan):
+                cells[6:8] = f"{speed(stan):.4g}", f"{speed(ours) / speed(stan):.3g}"
+                cells[8] = f"{float(stan['call_s']) / float(ours['call_s']):.3g}"
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def seeds_table(rows: Iterable[Row]) -> str:
+    """Return the table of ours over several seeds; empty where there is one seed only."""
+    by_problem: dict[str, list[Row]] = {}
+    for row in rows:
+        if row["package"] == "ours":
+            by_problem.setdefault(row["problem"], []).append(row)
+    several = {key: found for key, found in by_problem.items() if len(found) > 1}
+    if not several:
+        return ""
+    lines = ["## bayesglmm over several seeds", ""]
+    lines += ["| problem | seeds | came to an end | worst R-hat | most divergences | all divergences |"]
+    lines[-1] += " smallest ESS | smallest ESS, group effects | sampling, s (min to max) |"
+    lines.append("|---" * 9 + "|")
+    for key, found in several.items():
+        ended = [row for row in found if done(row)]
+        if not ended:
+            lines.append(f"| {key} | {len(found)} | 0 |{' |' * 6}")
+            continue
+        column = {
+            name: [float(row[name]) for row in ended] for name in (*NUMBERS[7:], "sampling_s") if name != "beside_mb"
+        }
+        cells = [key, str(len(found)), str(len(ended)), f"{max(column['r_hat']):.3f}"]
+        cells += [f"{max(column['divergences']):.0f}", f"{sum(column['divergences']):.0f}"]
+        cells += [f"{min(column['ess']):.0f}", f"{min(column['ess_group']):.0f}"]
+        cells.append(f"{min(column['sampling_s']):.2f} to {max(column['sampling_s']):.2f}")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
+def versions() -> list[str]:
+    """Return the machine and the versions in words."""
+    python = ", ".join(f"{name} {_version(name)}" for name in PYTHON_PACKAGES)
+    machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    return [f"- {machine}", f"- {python}", f"- {_r_versions()}"]
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _r_versions() -> str:
+    program = shutil.which("Rscript")
+    if program is None:
+        return "R not available"
+    words = "cat(R.version.string); for (p in c('rstanarm', 'rstan')) cat(',', p, packageDescription(p)$Version)"
+    found = subprocess.run([program, "--vanilla", "-e", words], capture_output=True, text=True, check=False)
+    return found.stdout.strip() or "R without rstanarm"
+
+
+def write_report(path: Path) -> None:
+    """Write the tables beside the csv."""
+    rows = read_rows(path)
+    by_problem = {p.key: {name: rows[p.key, name, 1] for name in LABELS if (p.key, name, 1) in rows} for p in PROBLEMS}
+    by_problem = {key: found for key, found in by_problem.items() if found}
+    dates = sorted(row["date"] for row in rows.values())
+    lines = [
+        "# Sampling side by side",
+        "",
+        f"Written by `benchmarks/nuts.py`; runs of {dates[0][:10]} to {dates[-1][:10]}." if dates else "No runs.",
+        "",
+        *versions(),
+        "",
+        "Effective draws per second, and whole times:",
+        "",
+        summary(by_problem),
+        "",
+        NOTES,
+        "",
+        seeds_table(rows.values()),
+        *(f"{problem_table(p, by_problem[p.key])}\n" for p in PROBLEMS if p.key in by_problem),
+    ]
+    target = path.with_suffix(".md")
+    write(target, "\n".join(lines))
+    print(f"written to {target}")
+
+
+def main() -> None:
+    """Write the tables of the csv that is named."""
+    write_report(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "nuts.csv")
+
+
+if __name__ == "__main__":
+    main()
