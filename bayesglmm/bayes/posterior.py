@@ -86,7 +86,8 @@ class Posterior:
         notes = tuple(json.loads(self.tree.attrs.get("notes", "[]")))
         if self.tree.attrs.get("interrupted"):
             notes += (_kept_words(self.tree),)
-        return judge(self.diagnostics, self.tree["sample_stats"].to_dataset(), notes)
+        fallback = str(self.tree["sample_stats"].attrs.get("sampler_fallback", ""))
+        return judge(self.diagnostics, self.tree["sample_stats"].to_dataset(), notes, fallback)
 
     def check(self) -> Verdict:
         """Return the verdict: converged, doubtful or failed, with the worst coordinates and what to do about each."""

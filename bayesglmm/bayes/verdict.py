@@ -39,9 +39,9 @@ class Finding:
     ----------
     check : str
         ``r_hat``, ``ess_bulk``, ``ess_tail``, ``variation``, ``divergences``, ``tree_depth``, ``energy``, ``chains``,
-        ``draws`` or ``note``.
+        ``draws``, ``note`` or ``coordinates``.
     status : VerdictStatus
-        How serious it is by itself.
+        How serious it is by itself; a remark that changes nothing has the status converged.
     message : str
         The figure, the worst parameters by name, and what to do.
     """
@@ -79,7 +79,7 @@ class Verdict:
         return "\n".join(lines + [f"  - {f.message}" for f in self.findings])
 
 
-def judge(diagnostics: Diagnostics, statistics: xr.Dataset, notes: tuple[str, ...] = ()) -> Verdict:
+def judge(diagnostics: Diagnostics, statistics: xr.Dataset, notes: tuple[str, ...] = (), fallback: str = "") -> Verdict:
     """Judge a posterior by R-hat < 1.01, bulk and tail ESS >= 100 a chain, divergences, energy and tree depth.
 
     Parameters
@@ -90,6 +90,8 @@ def judge(diagnostics: Diagnostics, statistics: xr.Dataset, notes: tuple[str, ..
         ``sample_stats``.
     notes : tuple of str
         What the sampler wants known; each makes the verdict doubtful.
+    fallback : str
+        Why the sampler did without its best coordinates: it says why a run was slow and leaves the verdict as it is.
     """
     chains, draws = statistics.sizes["chain"], statistics.sizes["draw"]
     findings: list[Finding] = [Finding("note", VerdictStatus.DOUBTFUL, note) for note in notes]
@@ -102,7 +104,9 @@ def judge(diagnostics: Diagnostics, statistics: xr.Dataset, notes: tuple[str, ..
     else:
         findings += _mixing(diagnostics, chains, draws)
     findings += _trajectories(statistics, chains * draws)
-    order = [VerdictStatus.FAILED, VerdictStatus.DOUBTFUL]
+    if fallback:
+        findings.append(Finding("coordinates", VerdictStatus.CONVERGED, f"sampled in simpler coordinates: {fallback}."))
+    order = [VerdictStatus.FAILED, VerdictStatus.DOUBTFUL, VerdictStatus.CONVERGED]
     findings.sort(key=lambda f: order.index(f.status))
     status = findings[0].status if findings else VerdictStatus.CONVERGED
     return Verdict(status, tuple(findings), _headline(diagnostics, statistics, chains, draws))

@@ -77,11 +77,16 @@ class LaplaceMarginal:
     expected: bool = False
 
     @classmethod
-    def of(cls, design: Design, expected: bool = False, centered: bool = True) -> LaplaceMarginal:
-        """Prepare ``design``; ``centered`` as in `GroupEffects.columns`: Lambda is that of the effects there."""
+    def of(
+        cls, design: Design, expected: bool = False, centered: bool = True, chain: tuple[int, ...] | None = None
+    ) -> LaplaceMarginal:
+        """Prepare ``design``.
+
+        ``centered`` as in `GroupEffects.columns` (Lambda is that of the effects there), ``chain`` as in `Pattern.of`.
+        """
         kernels = compile_rows(design.family_link.row)
         effects = EffectColumns.of(design, centered)
-        rows = Rows(design.y, design.size, design.weights, effects, Pattern.of(design, effects), kernels)
+        rows = Rows(design.y, design.size, design.weights, effects, Pattern.of(design, effects, chain), kernels)
         return cls(design, rows, FactorLayout.of(design), float(design.weights @ design.log_constants), expected)
 
     def with_response(self, y: np.ndarray) -> LaplaceMarginal:

@@ -18,7 +18,7 @@ from bayesglmm.compiled import compiled
 from bayesglmm.design import Design
 from bayesglmm.engine.effects import EffectColumns
 
-__all__ = ["Pattern", "find_chain", "tail_of"]
+__all__ = ["Pattern", "find_chain", "scalar_chain"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +60,11 @@ class Pattern:
     above: np.ndarray
 
     @classmethod
-    def of(cls, design: Design, effects: EffectColumns) -> Pattern:
-        """Choose the chain of ``design`` and find what meets."""
+    def of(cls, design: Design, effects: EffectColumns, chain: tuple[int, ...] | None = None) -> Pattern:
+        """Find what meets, with the longest chain of ``design`` or the one given."""
         shapes = tuple((g.n_levels, g.n_effects) for g in design.groups)
         codes = [g.codes.astype(np.int64) for g in design.groups]
-        chain = find_chain(design)
+        chain = find_chain(design) if chain is None else chain
         leaf = codes[chain[0]] if chain else np.zeros(design.n_rows, dtype=np.int64)
         leaves = shapes[chain[0]][0] if chain else 0
         order = np.argsort(leaf, kind="stable")
@@ -166,10 +166,10 @@ def find_chain(design: Design) -> tuple[int, ...]:
     return best
 
 
-def tail_of(design: Design) -> int:
-    """Return the number of effects R outside the chain: the side of the dense tail."""
+def scalar_chain(design: Design) -> tuple[int, ...]:
+    """Return `find_chain`'s if every term of it has scalar effects, else its leaves alone."""
     chain = find_chain(design)
-    return sum(g.size for t, g in enumerate(design.groups) if t not in chain)
+    return chain if all(design.groups[t].n_effects == 1 for t in chain) else chain[:1]
 
 
 def _nests(inner: np.ndarray, outer: np.ndarray) -> bool:

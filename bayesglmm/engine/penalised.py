@@ -17,6 +17,7 @@ from bayesglmm.density.kernel import group_factor, natural_scalars
 from bayesglmm.density.layout import SD, STRUCTURE, Layout, Q
 from bayesglmm.design import Design
 from bayesglmm.engine.marginal import Evaluation, LaplaceMarginal
+from bayesglmm.engine.pattern import scalar_chain
 from bayesglmm.parameters import Parameters
 
 __all__ = ["Head", "PenalisedMarginal", "PenalisedPoint"]
@@ -93,7 +94,8 @@ class PenalisedMarginal:
     @classmethod
     def of(cls, design: Design, parameters: Parameters) -> PenalisedMarginal:
         """Prepare a model."""
-        return cls(design, parameters, Layout.of(design), LaplaceMarginal.of(design, centered=False))
+        laplace = LaplaceMarginal.of(design, centered=False, chain=scalar_chain(design))
+        return cls(design, parameters, Layout.of(design), laplace)
 
     @property
     def size(self) -> int:

@@ -8,7 +8,7 @@ import mpmath as mp
 import pytest
 
 from bayesglmm.priors import scale_of, to_value
-from bayesglmm.priors.transforms import IDENTITY, INTERVAL, LOG, ON_CODES
+from bayesglmm.priors.transforms import IDENTITY, INTERVAL, LOG, ON_CODES, SHORT_LOG
 
 mp.mp.dps = 50
 POINTS = [-700.0, -40.0, -1.3, 0.0, 0.2, 3.0, 36.0, 700.0]
@@ -36,6 +36,29 @@ def test_interval_stays_inside_its_bounds_and_finite(x):
     assert slope >= 0.0
     assert log_slope == pytest.approx(math.log(0.3 - 0.1) - abs(x))
     assert derivative == -math.copysign(1.0, x)
+
+
+def exact_short_log(x, scale):
+    """Return r, slope, log slope and its derivative of r = scale exp(h), h' = 1 + (sqrt(x^2 + 1) - x) / 2."""
+    x = mp.mpf(x)
+    root = mp.sqrt(x * x + 1)
+    h = x + (x * root + mp.asinh(x) - x * x) / 4
+    h1 = 1 + (root - x) / 2
+    r = scale * mp.exp(h)
+    return r, r * h1, mp.log(scale) + h + mp.log(h1), h1 + (x / root - 1) / (2 * h1)
+
+
+@pytest.mark.parametrize("x", [-30.0, -4.0, -0.3, 0.0, 0.4966322403461346, 3.0, 80.0])
+@pytest.mark.parametrize("scale", [1e-3, 0.7, 200.0])
+def test_short_logarithm_equals_mpmath(x, scale):
+    wanted = [float(v) for v in exact_short_log(x, scale)]
+    assert to_value(SHORT_LOG, x, scale, 1.0) == pytest.approx(wanted, rel=2e-13)
+
+
+def test_a_density_that_is_flat_at_zero_falls_off_like_a_normal_one():
+    below = [to_value(SHORT_LOG, x, 1.0, 1.0)[2] for x in (-20.0, -21.0, -22.0)]
+    second_difference = below[0] - 2.0 * below[1] + below[2]
+    assert second_difference == pytest.approx(-1.0, abs=0.01)
 
 
 def test_log_and_identity():
