@@ -1,6 +1,7 @@
 """The command line: ``bayesglmm check | fit | code FILE.toml``.
 
-Exit status: 0 done and converged, 2 the specification or the data is wrong, 3 done but not converged, 1 anything else.
+Exit status: 0 done and converged, 2 the specification or the data is wrong, 3 done but not converged, 1 anything else
+(with ``fit --verify`` also: the two densities differ).
 """
 
 from __future__ import annotations
@@ -86,6 +87,10 @@ def fit(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Compare the compiled density with the PyMC graph at draws of the posterior."),
+    ] = False,
 ) -> None:
     """Sample the posterior, fit the classical methods named in the file, and print them in one table."""
     with _errors_said(as_json=json):
@@ -95,7 +100,7 @@ def fit(
         from bayesglmm.run import fit_file
 
         folder = None if out is None else Path(out)
-        status = fit_file(file, set_ or [], out=folder, as_json=json, progress=not (quiet or json))
+        status = fit_file(file, set_ or [], out=folder, as_json=json, progress=not (quiet or json), verify=verify)
     raise typer.Exit(status)
 
 

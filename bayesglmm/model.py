@@ -143,6 +143,7 @@ class GLMM:
         target_accept: float | None = None,
         max_depth: int | None = None,
         progress: bool = True,
+        graph: Any = None,
     ) -> Posterior:
         """Sample the posterior with NUTS; no approximation enters.
 
@@ -158,7 +159,9 @@ class GLMM:
             The same seed gives the same draws on the same machine; a fresh one is drawn and recorded if left out.
         sampler : {"auto", "pymc", "nutpie", "numpyro"}, optional
             ``"auto"`` (the default) samples the compiled density; the others sample the PyMC graph, to check one
-            against another.
+            against another. ``"nutpie"`` moves through the linear map of a penalised fit, as ``"auto"`` does (without a
+            fit, in the graph's own coordinates; ``posterior.tree["sample_stats"].attrs`` says which), the other two in
+            the graph's own.
         cores : int, optional
             Chains that run at a time, as many as there are processors if left out; ``"pymc"`` runs them one by one.
         target_accept : float, optional
@@ -167,11 +170,16 @@ class GLMM:
             A trajectory has at most ``2**max_depth`` steps (10).
         progress : bool
             Whether a progress bar is shown.
+        graph : pm.Model, optional
+            A graph to sample in place of the model's own, by one of PyMC's samplers: made from `pymc` or
+            `to_pymc_code` and changed (another prior, another likelihood) with the same free variables, names and
+            shapes. What the posterior records of priors and family is the unchanged model's, and so are
+            ``with_log_likelihood``, ``with_log_prior`` and ``with_posterior_predictive``.
 
         Raises
         ------
         SpecificationError
-            Settings out of range.
+            Settings out of range; a graph whose free variables are not the model's, with those that differ.
         SamplingError
             The sampler could not start, or was interrupted before the first draw.
         """
@@ -190,7 +198,7 @@ class GLMM:
         }
         given = {name: value for name, value in said.items() if value is not None}
         settings = SampleSettings.checked(**{**self._sample, **given, "progress": progress})
-        return sample_posterior(self._design, self._parameters, settings, lambda: self.pymc)
+        return sample_posterior(self._design, self._parameters, settings, lambda: self.pymc, graph)
 
     def fit(self, method: str = "laplace", **options: Any) -> Fit:
         """Fit by a classical method; priors play no part.

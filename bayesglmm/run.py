@@ -23,11 +23,12 @@ from bayesglmm.specfile import ModelFile, load_data, override, read_specificatio
 
 if TYPE_CHECKING:
     from bayesglmm.bayes.posterior import Posterior
+    from bayesglmm.bayes.verify import Agreement
     from bayesglmm.frequentist.fit import Fit
 
 __all__ = ["NoFit", "Run", "check_file", "fit_file", "print_code"]
 
-DONE, NOT_CONVERGED = 0, 3
+DONE, DIFFERENT, NOT_CONVERGED = 0, 1, 3
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ class Run:
         All of them and the published columns side by side.
     seconds : dict of str to float
         Wall time of each stage.
+    agreement : Agreement or None
+        What the comparison of compiled density and PyMC graph found, if it was asked for.
     """
 
     file: ModelFile
@@ -75,10 +78,16 @@ class Run:
     failures: tuple[NoFit, ...]
     comparison: Comparison
     seconds: dict[str, float]
+    agreement: Agreement | None = None
 
     @property
     def status(self) -> str:
-        """Converged, doubtful or failed: the posterior's, lowered to doubtful by a fit that is none or no maximum."""
+        """Converged, doubtful or failed: the posterior's, lowered to doubtful by a fit that is none or no maximum.
+
+        Failed as well if the compiled density is not the PyMC graph's.
+        """
+        if self.agreement is not None and not self.agreement.agrees:
+            return "failed"
         verdict = self.posterior.check()
         sound = not self.failures and all(f.converged for f in self.fits)
         return "doubtful" if verdict.converged and not sound else verdict.status.value
@@ -133,8 +142,10 @@ def _warn(cautions: Sequence[str]) -> None:
         print(f"warning: {caution}", file=sys.stderr)
 
 
-def fit_file(path: Path, settings: Sequence[str], *, out: Path | None, as_json: bool, progress: bool) -> int:
-    """Fit, print the verdict and the table, write files."""
+def fit_file(
+    path: Path, settings: Sequence[str], *, out: Path | None, as_json: bool, progress: bool, verify: bool = False
+) -> int:
+    """Fit, print the verdict and the table, write files; with ``verify`` compare the density with the PyMC graph."""
     started = time.perf_counter()
     file, model, cautions = _model(path, settings)
     published = _published(file)
@@ -145,6 +156,33 @@ def fit_file(path: Path, settings: Sequence[str], *, out: Path | None, as_json: 
         _print_head(file, model)
     _warn(cautions)
     seconds = {"read": time.perf_counter() - started}
+    fits, failures = _classical(file, model, seconds, progress)
+    began = time.perf_counter()
+    posterior = model.sample(**file.sample.arguments(), progress=progress)
+    seconds["sample"] = time.perf_counter() - began
+    comparison = compare(posterior, *fits, *published)
+    posterior.check()
+    agreement = _agreement(posterior, model, seconds, progress) if verify else None
+    seconds["total"] = time.perf_counter() - started
+    run = Run(file, model, posterior, fits, failures, comparison, seconds, agreement)
+    if out is not None:
+        write_run(posterior, comparison, run_record(run) | _verified(run), out)
+    if as_json:
+        print(json_text(document(run, cautions) | _verified(run)))
+    else:
+        _print_results(run)
+        if out is not None:
+            print(f"\nwritten to {out}: posterior.nc, comparison.csv, run.json")
+    if agreement is not None and not agreement.agrees:
+        print(f"error: {agreement}", file=sys.stderr)
+        return DIFFERENT
+    return DONE if run.status == "converged" else NOT_CONVERGED
+
+
+def _classical(
+    file: ModelFile, model: GLMM, seconds: dict[str, float], progress: bool
+) -> tuple[tuple[Fit, ...], tuple[NoFit, ...]]:
+    """Fit the methods named in the file, each once; note how long each took."""
     fits, failures = [], []
     for method in dict.fromkeys(file.compare.methods):
         began = time.perf_counter()
@@ -154,22 +192,22 @@ def fit_file(path: Path, settings: Sequence[str], *, out: Path | None, as_json: 
         except (FitError, NotAvailableError, SpecificationError) as error:
             failures.append(NoFit(method, str(error)))
         seconds[method] = time.perf_counter() - began
+    return tuple(fits), tuple(failures)
+
+
+def _agreement(posterior: Posterior, model: GLMM, seconds: dict[str, float], progress: bool) -> Agreement:
+    from bayesglmm.bayes.verify import verify_draws
+
     began = time.perf_counter()
-    posterior = model.sample(**file.sample.arguments(), progress=progress)
-    seconds["sample"] = time.perf_counter() - began
-    comparison = compare(posterior, *fits, *published)
-    posterior.check()
-    seconds["total"] = time.perf_counter() - started
-    run = Run(file, model, posterior, tuple(fits), tuple(failures), comparison, seconds)
-    if out is not None:
-        write_run(posterior, comparison, run_record(run), out)
-    if as_json:
-        print(json_text(document(run, cautions)))
-    else:
-        _print_results(run)
-        if out is not None:
-            print(f"\nwritten to {out}: posterior.nc, comparison.csv, run.json")
-    return DONE if run.status == "converged" else NOT_CONVERGED
+    with _busy("comparing with the PyMC graph", progress):
+        agreement = verify_draws(posterior, model.design, model.parameters, lambda: model.pymc)
+    seconds["verify"] = time.perf_counter() - began
+    return agreement
+
+
+def _verified(run: Run) -> dict[str, Any]:
+    """Return what a comparison adds to the JSON document and to run.json."""
+    return {} if run.agreement is None else {"verify": run.agreement.document()}
 
 
 @contextmanager
@@ -197,6 +235,8 @@ def _print_head(file: ModelFile, model: GLMM) -> None:
 
 def _print_results(run: Run) -> None:
     print(f"\n{run.posterior.check()}")
+    if run.agreement is not None and run.agreement.agrees:
+        print(run.agreement)
     for fit in run.fits:
         reached = f"log-likelihood {fit.loglik:.4f}, " if math.isfinite(fit.loglik) else ""
         print(f"{fit.method}: {reached}{fit.optimum.status.value}")

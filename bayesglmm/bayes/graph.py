@@ -1,23 +1,37 @@
-"""NUTS on the PyMC graph: PyMC's, nutpie's or numpyro's, for checking one sampler against another."""
+"""NUTS on the PyMC graph: PyMC's, nutpie's or numpyro's, for checking one sampler against another.
+
+nutpie samples the graph's compiled function through the linear map of a penalised fit; the others sample it as it is.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import time
 import warnings
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from bayesglmm.bayes.nuts import sample_target
+from bayesglmm.bayes.preconditioner.affine import affine_density, affine_draws
+from bayesglmm.bayes.preconditioner.arrow import ArrowMap
+from bayesglmm.bayes.preconditioner.fit import precondition
+from bayesglmm.bayes.preconditioner.graph import graph_order, in_layout_order, in_pieces
 from bayesglmm.bayes.raw import RawDraws, kept_chains, standard_statistics
 from bayesglmm.bayes.settings import SampleSettings
+from bayesglmm.bayes.start import overdispersed
+from bayesglmm.bayes.target import WARM_UP, Target
+from bayesglmm.density import JointDensity
 from bayesglmm.design import Design
 from bayesglmm.errors import NotAvailableError, SamplingError
 from bayesglmm.naming import Names
 
-__all__ = ["sample_graph"]
+__all__ = ["sample_graph", "sample_mapped_graph", "stored_variables"]
+
+_MAPPED = "those of the PyMC graph, through the linear map of a penalised fit"
 
 #: What each sampler calls the largest tree depth.
 _DEPTH_OPTION = {"pymc": "max_treedepth", "nutpie": "max_treedepth", "numpyro": "max_tree_depth"}
@@ -51,7 +65,7 @@ def sample_graph(model: Any, design: Design, settings: SampleSettings) -> RawDra
     return RawDraws(
         values=_values(tree["posterior"].to_dataset().isel(of_chains), design),
         statistics=standard_statistics(recorded, settings.max_depth),
-        sampler=f"{settings.sampler} on the PyMC graph (pymc {version('pymc')})",
+        sampler=_called(settings.sampler),
         seconds=time.perf_counter() - started,
         tune=settings.tune,
         interrupted=len(chains) < settings.chains or kept < settings.draws,
@@ -61,6 +75,63 @@ def sample_graph(model: Any, design: Design, settings: SampleSettings) -> RawDra
 _INTERRUPTED = (
     "interrupted before the first draw: nothing was kept. Start again, with a smaller tune= if time is short."
 )
+
+
+def sample_mapped_graph(model: Any, density: JointDensity, settings: SampleSettings) -> RawDraws:
+    """Sample a `pm.Model` with nutpie in coordinates v, x = x^ + A v; as it is, with the reason, where there is no map.
+
+    Parameters
+    ----------
+    model : pm.Model
+        A graph with the free variables and transforms of ``density``'s own; its density may be another one.
+    density : JointDensity
+        The compiled density that the map is made from, in non-centred coordinates.
+    settings : SampleSettings
+        Checked settings.
+
+    Raises
+    ------
+    SamplingError
+        The sampler could not start, or the run was interrupted before the first draw.
+    """
+    found = precondition(density, affine=True)
+    if found.arrow is None:
+        return replace(sample_graph(model, density.design, settings), fallback=found.reason)
+    started = time.perf_counter()
+    target = _mapped_target(model, density, found.arrow, found.reason)
+    return replace(sample_target(target, settings), sampler=_called("nutpie"), seconds=time.perf_counter() - started)
+
+
+def _mapped_target(model: Any, density: JointDensity, arrow: ArrowMap, reason: str) -> Target:
+    import nutpie
+
+    wanted = stored_variables(density.design)
+    order = graph_order(model, density)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compiled = nutpie.compile_pymc_model(model, var_names=wanted)
+    except KeyboardInterrupt as stop:
+        raise SamplingError(_INTERRUPTED) from stop
+    mapped = affine_density(arrow, in_layout_order(compiled, order))
+
+    # This closure keeps the graph's machine code alive for as long as the target is.
+    def finish(v: np.ndarray, _seed: int) -> dict[str, np.ndarray]:
+        pieces = in_pieces(compiled, affine_draws(arrow, v), order)
+        return {name: pieces[name] for name in wanted}
+
+    return Target(
+        native=mapped,
+        start=overdispersed(mapped, len(arrow.root)),
+        finish=finish,
+        coordinates=_MAPPED,
+        reason=reason,
+        tune=WARM_UP,
+    )
+
+
+def _called(sampler: str) -> str:
+    return f"{sampler} on the PyMC graph (pymc {version('pymc')})"
 
 
 def _sample(model: Any, settings: SampleSettings) -> xr.DataTree:
@@ -119,11 +190,14 @@ def _arguments(settings: SampleSettings) -> dict[str, Any]:
     }
 
 
-def _values(posterior: xr.Dataset, design: Design) -> dict[str, np.ndarray]:
+def stored_variables(design: Design) -> list[str]:
+    """Return the graph's variables that a posterior holds."""
     names = Names.of(design)
     wanted = ["beta"] if design.coefficients else []
     for group, called in zip(design.groups, names.groups, strict=True):
         wanted += [called.sd, *([called.cor] if group.structure.correlated else []), called.u]
-    if design.dispersion is not None:
-        wanted.append(design.dispersion)
-    return {name: np.asarray(posterior[name].values, dtype=np.float64) for name in wanted}
+    return wanted if design.dispersion is None else [*wanted, design.dispersion]
+
+
+def _values(posterior: xr.Dataset, design: Design) -> dict[str, np.ndarray]:
+    return {name: np.asarray(posterior[name].values, dtype=np.float64) for name in stored_variables(design)}

@@ -3,27 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from bayesglmm.bayes.graph import sample_graph
 from bayesglmm.bayes.choice import choose_target
+from bayesglmm.bayes.given_graph import check_given_graph, other_coordinates
+from bayesglmm.bayes.graph import sample_graph, sample_mapped_graph, stored_variables
 from bayesglmm.bayes.nuts import sample_target
 from bayesglmm.bayes.posterior import Posterior
+from bayesglmm.bayes.raw import RawDraws
 from bayesglmm.bayes.settings import SampleSettings
 from bayesglmm.bayes.tree import tree_of
 from bayesglmm.density import JointDensity
 from bayesglmm.design import Design
+from bayesglmm.errors import Problem, SpecificationError
 from bayesglmm.parameters import Parameters
+from bayesglmm.pymc_model import build_pymc_model
 
 __all__ = ["sample_posterior"]
 
 
 def sample_posterior(
-    design: Design, parameters: Parameters, settings: SampleSettings, graph: Callable[[], Any]
+    design: Design,
+    parameters: Parameters,
+    settings: SampleSettings,
+    graph: Callable[[], Any],
+    given: Any = None,
 ) -> Posterior:
-    """Sample a posterior; ``graph`` builds the `pm.Model` for the samplers that need it (see `GLMM.sample`)."""
+    """Sample a posterior (see `GLMM.sample`).
+
+    Parameters
+    ----------
+    design, parameters : Design, Parameters
+        The model.
+    settings : SampleSettings
+        Checked settings.
+    graph : callable
+        Builds the model's `pm.Model`, for the samplers that need it.
+    given : pm.Model, optional
+        A graph of the user's own, sampled in its place.
+    """
+    density = JointDensity.of(design, parameters)
+    if given is not None:
+        raw = _sample_given(given, density, settings)
+        tree = tree_of(design, parameters, raw, settings)
+        # The tree's record of priors and family is the unchanged model's; this says that it does not hold.
+        tree.attrs["graph"] = "given"
+        return Posterior(tree)
     if settings.sampler == "auto":
-        raw = sample_target(choose_target(JointDensity.of(design, parameters)), settings)
+        raw = sample_target(choose_target(density), settings)
     else:
-        raw = sample_graph(graph(), design, settings)
+        raw = _sample_graph(graph(), density, settings)
     return Posterior(tree_of(design, parameters, raw, settings))
+
+
+def _sample_graph(model: Any, density: JointDensity, settings: SampleSettings) -> RawDraws:
+    if settings.sampler == "nutpie":
+        return sample_mapped_graph(model, density, settings)
+    return sample_graph(model, density.design, settings)
+
+
+def _sample_given(model: Any, density: JointDensity, settings: SampleSettings) -> RawDraws:
+    """Check a graph of the user's own against the model's, and sample it."""
+    if settings.sampler == "auto":
+        message = 'a graph is sampled by PyMC\'s samplers only; write sampler="nutpie" ("pymc", "numpyro") beside it.'
+        raise SpecificationError([Problem("graph", message)])
+    # Built afresh: what was changed may be the very object that GLMM.pymc keeps.
+    reference = build_pymc_model(density.design, density.parameters)
+    check_given_graph(model, reference, stored_variables(density.design))
+    reason = other_coordinates(model, reference)
+    if reason:
+        raw = replace(sample_graph(model, density.design, settings), fallback=reason)
+    else:
+        raw = _sample_graph(model, density, settings)
+    return replace(raw, sampler=raw.sampler.replace("the PyMC graph", "a PyMC graph that was given"))

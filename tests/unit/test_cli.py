@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -97,6 +98,45 @@ def test_json_is_one_document_alone_on_stdout(specification, capsys) -> None:
     assert document["status"] == "converged"
     assert document["run"]["draws"] == 1200
     assert {row["name"] for row in document["comparison"]} == {"Intercept", "x", "sd(g)", "sigma"}
+
+
+def test_verify_says_that_density_and_graph_agree(specification, tmp_path, capsys) -> None:
+    assert status("fit", specification, "--quiet", "--verify", "--out", tmp_path / "out") == 0
+    out = capsys.readouterr().out
+    assert re.search(
+        r"compiled density and PyMC graph agree at \d corner draws: largest difference \S+ \(relative\)\n", out
+    )
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["verify"]["agrees"] is True
+    assert record["verify"]["relative_difference"] < 1e-9
+    assert "verify" in record["seconds"]
+
+
+def test_without_verify_nothing_is_compared(specification, capsys) -> None:
+    assert status("fit", specification, "--json") == 0
+    assert "verify" not in json.loads(capsys.readouterr().out)
+
+
+def test_verify_of_a_wrong_graph_is_an_error_with_status_1(specification, tmp_path, capsys, monkeypatch) -> None:
+    from bayesglmm import pymc_model
+
+    right, prior = pymc_model.build_pymc_model, {"x": ("Normal", {"mu": 0.0, "sigma": 1.0})}
+
+    def wrong(design: object, parameters: object) -> object:
+        other = bg.GLMM("y ~ x + (1 | g)", pd.read_csv(specification.with_name("data.csv")), priors=prior)
+        return right(other.design, other.parameters)
+
+    monkeypatch.setattr(pymc_model, "build_pymc_model", wrong)
+    assert status("fit", specification, "--json", "--verify", "--out", tmp_path / "out") == 1
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    assert document["status"] == "failed"
+    assert document["verify"]["agrees"] is False
+    assert err.startswith("error: compiled density and PyMC graph differ at ")
+    assert err == f"error: {document['verify']['message']}\n"
+    # The draws are kept: what was sampled is not known to be wrong, and somebody has to look.
+    assert bg.load_posterior(tmp_path / "out" / "posterior.nc").tree["posterior"].sizes["draw"] == 1000
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "failed"
 
 
 def test_too_few_draws_are_done_but_not_converged(specification, capsys) -> None:

@@ -18,7 +18,7 @@ from bayesglmm.compiled import compiled, compiled_pointer, jitable, source_stamp
 from bayesglmm.density.addresses import int64_grid, int64_vector, real_grid, real_vector, void_pointer
 from bayesglmm.density.native import LOG_DENSITY, NativeDensity
 
-__all__ = ["affine_density", "affine_draws"]
+__all__ = ["affine_density", "affine_draws", "call_density"]
 
 _SOURCES = ("bayes/preconditioner", "density/native.py", "density/addresses.py")
 #: Arrays of an arrow.
@@ -26,7 +26,7 @@ _TABLE = 11
 
 
 @intrinsic
-def _call(typingctx: Any, address: Any, n: Any, x: Any, gradient: Any, value: Any, data: Any) -> Any:  # noqa: ARG001
+def call_density(typingctx: Any, address: Any, n: Any, x: Any, gradient: Any, value: Any, data: Any) -> Any:  # noqa: ARG001
     """Call the C function at ``address``; every pointer is given as an integer."""
 
     def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ARG001
@@ -60,7 +60,7 @@ def _compile() -> tuple[Any, Any]:
         x, g, z = np.empty(n), np.empty(n), np.empty(arrow[10].shape[0])
         push_forward(v, arrow, x, z)
         inner = t[_TABLE]
-        status = _call(inner[0], n, x.ctypes.data, g.ctypes.data, value.ctypes.data, inner[1])
+        status = call_density(inner[0], n, x.ctypes.data, g.ctypes.data, value.ctypes.data, inner[1])
         if status != 0:
             return status
         pull_back(g, arrow, gradient, z)
