@@ -154,7 +154,8 @@ class GLMM:
         draws, chains : int, optional
             Draws kept of each chain (1000); chains (4).
         tune : int, optional
-            Warm-up iterations of each chain; the sampler's default if left out.
+            Warm-up iterations of each chain. Left out, ``"auto"`` takes 200 in coordinates from a penalised fit and
+            1000 where it has to find a metric; the others have their own defaults.
         seed : int, optional
             The same seed gives the same draws on the same machine; a fresh one is drawn and recorded if left out.
         sampler : {"auto", "pymc", "nutpie", "numpyro"}, optional

@@ -39,7 +39,8 @@ class RawDraws:
     sampler : str
         What sampled, with its version.
     seconds : float
-        Wall time of warm-up and sampling, compilation included where the sampler compiles.
+        Wall time of everything from the search for coordinates to draws on the natural scale, compilation included
+        where the sampler compiles.
     tune : int
         Warm-up iterations a chain.
     interrupted : bool

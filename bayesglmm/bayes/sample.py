@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -51,7 +52,9 @@ def sample_posterior(
         tree.attrs["graph"] = "given"
         return Posterior(tree)
     if settings.sampler == "auto":
+        started = time.perf_counter()
         raw = sample_target(choose_target(density), settings)
+        raw = replace(raw, seconds=time.perf_counter() - started)  # finding the coordinates is part of sampling
     else:
         raw = _sample_graph(graph(), density, settings)
     return Posterior(tree_of(design, parameters, raw, settings))

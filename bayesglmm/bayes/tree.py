@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,12 @@ from bayesglmm.parameters import Parameters
 from bayesglmm.pymc_model import coords_of
 
 __all__ = ["coordinates_of", "dimensions_of", "run_attributes", "stored_values", "tree_of"]
+
+
+@functools.cache
+def _version(package: str) -> str:
+    """Return an installed version; reading it takes a millisecond and more."""
+    return metadata.version(package)
 
 
 def dimensions_of(design: Design, names: Names) -> dict[str, tuple[str, ...]]:
@@ -85,7 +92,7 @@ def tree_of(design: Design, parameters: Parameters, raw: RawDraws, settings: Sam
     record = ModelRecord.of(design, parameters)
     tree.attrs = {**run_attributes(design, raw, settings), "model": record.model_dump_json()}
     for name in ("posterior", "sample_stats"):
-        tree[name].attrs = {"inference_library": "bayesglmm", "inference_library_version": version("bayesglmm")}
+        tree[name].attrs = {"inference_library": "bayesglmm", "inference_library_version": _version("bayesglmm")}
     tree["sample_stats"].attrs |= {"sampler_coordinates": raw.coordinates, "sampler_fallback": raw.fallback}
     return tree
 
@@ -136,5 +143,5 @@ def run_attributes(design: Design, raw: RawDraws, settings: SampleSettings) -> d
         "sampling_seconds": raw.seconds,
         "interrupted": int(raw.interrupted),
         "notes": json.dumps(list(raw.notes)),
-        "versions": json.dumps({"python": platform.python_version(), **{p: version(p) for p in packages}}),
+        "versions": json.dumps({"python": platform.python_version(), **{p: _version(p) for p in packages}}),
     }

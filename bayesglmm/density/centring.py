@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesglmm.compiled import jitable
+from bayesglmm.density.centring_pairs import center_pairs, center_pairs_adjoint
 from bayesglmm.density.layout import LEVELS, Layout, Q
 from bayesglmm.density.nesting import Nesting
 
@@ -64,6 +65,8 @@ def center_term(q, Lambda, C, r, w, z):  # type: ignore[no-untyped-def]  # compi
     """Fill z (J q,) of one group term from w; return the log Jacobian."""
     if q == 1:
         return _center_scalar(Lambda[0, 0], C, r, w, z)
+    if q == 2:
+        return center_pairs(Lambda, C, r, w, z)
     K, a, y = np.empty((q, q)), np.empty(q), np.empty(q)
     total = 0.0
     for j in range(z.shape[0] // q):
@@ -129,6 +132,9 @@ def center_term_adjoint(q, Lambda, C, r, z, gz, gw, g_lambda):  # type: ignore[n
     """Pull back the gradient gz in z of one group term: fill gw and add to g_lambda (q, q), log Jacobian included."""
     if q == 1:
         g_lambda[0, 0] += _center_scalar_adjoint(Lambda[0, 0], C, r, z, gz, gw)
+        return
+    if q == 2:
+        center_pairs_adjoint(Lambda, C, r, z, gz, gw, g_lambda)
         return
     work = np.empty((4, q, q))
     vectors = np.empty((3, q))

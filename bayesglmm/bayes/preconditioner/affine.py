@@ -40,23 +40,25 @@ def call_density(typingctx: Any, address: Any, n: Any, x: Any, gradient: Any, va
     return nb.int64(u, u, u, u, u, u), build
 
 
+@jitable
+def _laid_out(t):  # type: ignore[no-untyped-def]  # compiled
+    """Return the arrays of an `ArrowMap` from the table of their addresses."""
+    meets = nb.carray(void_pointer(t[8, 0]), (t[8, 1],), np.int32)
+    M = nb.carray(void_pointer(t[10, 0]), (t[10, 1], t[10, 2]), np.float32)
+    head = real_vector(t, 0), real_grid(t, 1), real_grid(t, 2), real_vector(t, 3), int64_grid(t, 4)
+    return (*head, int64_vector(t, 5), int64_vector(t, 6), int64_vector(t, 7), meets, real_vector(t, 9), M)
+
+
 @functools.cache
 def _compile() -> tuple[Any, Any]:
     """Return the C function of the density and the map of many draws."""
     stamp = source_stamp(*_SOURCES)
 
-    @jitable
-    def laid_out(t):  # type: ignore[no-untyped-def]
-        meets = nb.carray(void_pointer(t[8, 0]), (t[8, 1],), np.int32)
-        M = nb.carray(void_pointer(t[10, 0]), (t[10, 1], t[10, 2]), np.float32)
-        head = real_vector(t, 0), real_grid(t, 1), real_grid(t, 2), real_vector(t, 3), int64_grid(t, 4)
-        return (*head, int64_vector(t, 5), int64_vector(t, 6), int64_vector(t, 7), meets, real_vector(t, 9), M)
-
     def affine(n, v_, gradient_, value_, data_):  # type: ignore[no-untyped-def]  # compiled
         stamp  # noqa: B018  a free variable is part of numba's cache key (see compiled.py)
         t = nb.carray(data_, (_TABLE + 1, 3), np.int64)
         v, gradient, value = nb.carray(v_, (n,)), nb.carray(gradient_, (n,)), nb.carray(value_, (1,))
-        arrow = laid_out(t)
+        arrow = _laid_out(t)
         x, g, z = np.empty(n), np.empty(n), np.empty(arrow[10].shape[0])
         push_forward(v, arrow, x, z)
         inner = t[_TABLE]
@@ -69,7 +71,7 @@ def _compile() -> tuple[Any, Any]:
     def affine_draws(v, address, out):  # type: ignore[no-untyped-def]  # compiled
         stamp  # noqa: B018
         t = nb.carray(void_pointer(address), (_TABLE + 1, 3), np.int64)
-        arrow = laid_out(t)
+        arrow = _laid_out(t)
         z = np.empty(arrow[10].shape[0])
         for k in range(v.shape[0]):
             push_forward(v[k], arrow, out[k], z)
