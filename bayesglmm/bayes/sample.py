@@ -17,6 +17,8 @@ from bayesglmm.bayes.settings import SampleSettings
 from bayesglmm.bayes.tree import tree_of
 from bayesglmm.density import JointDensity
 from bayesglmm.design import Design
+from bayesglmm.engine.pattern import dense_width
+from bayesglmm.engine.threads import blas_threads
 from bayesglmm.errors import Problem, SpecificationError
 from bayesglmm.parameters import Parameters
 from bayesglmm.pymc_model import build_pymc_model
@@ -53,7 +55,10 @@ def sample_posterior(
         return Posterior(tree)
     if settings.sampler == "auto":
         started = time.perf_counter()
-        raw = sample_target(choose_target(density), settings)
+        with blas_threads(dense_width(design)):
+            target = choose_target(density)
+        with blas_threads(0):  # chains have the processors; threads of BLAS under them would wait for one another
+            raw = sample_target(target, settings)
         raw = replace(raw, seconds=time.perf_counter() - started)  # finding the coordinates is part of sampling
     else:
         raw = _sample_graph(graph(), density, settings)

@@ -18,7 +18,7 @@ from bayesglmm.compiled import compiled
 from bayesglmm.design import Design
 from bayesglmm.engine.effects import EffectColumns
 
-__all__ = ["Pattern", "find_chain", "scalar_chain"]
+__all__ = ["Pattern", "dense_width", "find_chain", "scalar_chain"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,6 +170,12 @@ def scalar_chain(design: Design) -> tuple[int, ...]:
     """Return `find_chain`'s if every term of it has scalar effects, else its leaves alone."""
     chain = find_chain(design)
     return chain if all(design.groups[t].n_effects == 1 for t in chain) else chain[:1]
+
+
+def dense_width(design: Design) -> int:
+    """Return the number of effects outside `scalar_chain`: the side of the dense tail of a preconditioner."""
+    chain = scalar_chain(design)
+    return sum(g.size for t, g in enumerate(design.groups) if t not in chain)
 
 
 def _nests(inner: np.ndarray, outer: np.ndarray) -> bool:

@@ -13,7 +13,7 @@ from bayesglmm.bayes.preconditioner.rough import rough_centring, rough_informati
 from bayesglmm.bayes.preconditioner.tails import short_tails
 from bayesglmm.bayes.start import start_box
 from bayesglmm.density import Centring, JointDensity
-from bayesglmm.engine.pattern import scalar_chain
+from bayesglmm.engine.pattern import dense_width
 from bayesglmm.engine.penalised import PenalisedMarginal, PenalisedPoint
 from bayesglmm.engine.quasi_newton import Ascent, ascend
 
@@ -59,8 +59,7 @@ def precondition(density: JointDensity, affine: bool = False) -> Preconditioner:
     """
     design = density.design
     rough = Centring.none(density.layout) if affine else rough_centring(density, rough_information(density))
-    chain = scalar_chain(design)
-    width = sum(g.size for t, g in enumerate(design.groups) if t not in chain)
+    width = dense_width(design)
     if width > MAX_TAIL:
         reason = f"{width:,} group effects beside the largest nested factor, more than the {MAX_TAIL:,} mapped at once"
         return Preconditioner(density.centered(rough), None, _LESS, reason)
