@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,8 +95,10 @@ def marginal_target(density: JointDensity) -> Target | None:
 
     def finish(v: np.ndarray, seed: int) -> Mapping[str, np.ndarray]:
         x = affine_draws(arrow, v)
-        completed = marginal.complete(x.reshape(-1, x.shape[-1]), seed)
-        return named_values(joint, completed.reshape(*x.shape[:-1], joint.size))
+        streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(len(x))]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # compiled, without the interpreter lock
+            completed = list(pool.map(marginal.complete, x, streams))
+        return named_values(joint, np.stack(completed))
 
     return Target(
         native=mapped,
