@@ -17,9 +17,19 @@ from bayesglmm.density.centring import center_term, center_term_adjoint
 from bayesglmm.density.layout import COR, LEVELS, SD, STRUCTURE, Q, Z
 from bayesglmm.density.nesting import GU, SPHERICAL, WORK_ROWS, C, R, U, W, nest_effects, nest_effects_adjoint
 from bayesglmm.density.row_call import call_row_pass
+from bayesglmm.families.elementary import add_in_any_order
 from bayesglmm.priors import evaluate_scalar
 
 __all__ = ["fill_effects", "group_factor", "joint", "natural_scalars", "spread_effects", "work_space"]
+
+
+@jitable
+def sum_of_products(a, b):  # type: ignore[no-untyped-def]  # compiled
+    """Return a'b as vector instructions."""
+    value = 0.0
+    for k in range(a.shape[0]):
+        value = add_in_any_order(value, a[k] * b[k])
+    return value
 
 
 @jitable
@@ -53,6 +63,10 @@ def group_factor(term, x, values, eta_lkj, L, Lambda):  # type: ignore[no-untype
 def spread_effects(term, z, Lambda, u):  # type: ignore[no-untyped-def]  # compiled
     """Fill u_j = Lambda z_j for every level j; z and u are flat (J q,)."""
     q = term[Q]
+    if q == 1:
+        for j in range(term[LEVELS]):
+            u[j] = Lambda[0, 0] * z[j]
+        return
     for j in range(term[LEVELS]):
         for i in range(q):
             value = 0.0
@@ -70,13 +84,18 @@ def _pull_back(term, x, values, eta_lkj, C, r, z, gu, gz, grad):  # type: ignore
     q = term[Q]
     L, Lambda, g_lambda = np.zeros((q, q)), np.zeros((q, q)), np.zeros((q, q))
     group_factor(term, x, values, eta_lkj, L, Lambda)
-    for j in range(term[LEVELS]):
-        for k in range(q):
-            value = -z[j * q + k]
-            for i in range(k, q):
-                value += Lambda[i, k] * gu[j * q + i]
-                g_lambda[i, k] += gu[j * q + i] * z[j * q + k]
-            gz[j * q + k] = value
+    if q == 1:
+        for j in range(term[LEVELS]):
+            gz[j] = Lambda[0, 0] * gu[j] - z[j]
+        g_lambda[0, 0] = sum_of_products(gu, z)
+    else:
+        for j in range(term[LEVELS]):
+            for k in range(q):
+                value = -z[j * q + k]
+                for i in range(k, q):
+                    value += Lambda[i, k] * gu[j * q + i]
+                    g_lambda[i, k] += gu[j * q + i] * z[j * q + k]
+                gz[j * q + k] = value
     center_term_adjoint(q, Lambda, C, r, z, gz, grad[term[Z] : term[Z] + z.shape[0]], g_lambda)
     g_sd = np.zeros(q)
     for i in range(q):
@@ -141,10 +160,7 @@ def fill_effects(x, values, terms, lkj, centring, work, z, u):  # type: ignore[n
             at = offsets[0, nested[d]]
             for v in range(first[d + 1] - first[d]):
                 z[at + v], u[at + v] = node[SPHERICAL, first[d] + v], node[U, first[d] + v]
-    squares = 0.0
-    for i in range(n_z):
-        squares += z[i] * z[i]
-    return total - 0.5 * squares
+    return total - 0.5 * sum_of_products(z, z)
 
 
 @jitable

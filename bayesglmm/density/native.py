@@ -91,7 +91,7 @@ def native_density(density: JointDensity) -> NativeDensity:
 
 @functools.cache
 def _compile_log_density() -> Any:
-    stamp = source_stamp("covariance", "density", "priors")
+    stamp = source_stamp("covariance", "density", "families/elementary.py", "priors")
 
     def log_density(n, x_, gradient_, value_, data_):  # type: ignore[no-untyped-def]  # compiled
         stamp  # noqa: B018  a free variable is part of numba's cache key (see compiled.py)
