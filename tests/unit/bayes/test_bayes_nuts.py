@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -218,3 +220,29 @@ def test_ctrl_c_during_warm_up_says_that_nothing_was_kept():
     assert seconds < 20
     assert re.search(r"error interrupted during warm-up \(\d+ of 100000 iterations in the furthest chain\)", output)
     assert "no draw was kept" in output
+
+
+SECOND_PROCESS = """
+import json, sys
+sys.path.insert(0, {tests!r})
+from support.posteriors import quiet_model
+from bayesglmm.bayes.preconditioner import affine
+from bayesglmm.density import native
+from bayesglmm.density.row_call import compile_row_pass
+from bayesglmm.engine.integrated import kernel
+poisson, gaussian = quiet_model("count ~ x0 + (1 | a)", family="poisson"), quiet_model("normal ~ x0 + (1 | a)")
+for model in (poisson, gaussian):
+    model.sample(draws=5, tune=5, chains=1, seed=1, progress=False)
+density, draws = affine._compile()
+pointers = [density, native._compile_log_density(), native.compile_expand(), kernel.compile_marginal()]
+pointers.append(compile_row_pass(poisson.design.family_link.row))
+print(json.dumps([p.cache_hits for p in pointers] + [sum(draws.stats.cache_hits.values())]))
+"""
+
+
+@pytest.mark.mcmc
+def test_a_second_process_loads_what_the_first_compiled():
+    source = SECOND_PROCESS.format(tests=str(Path(__file__).parents[2]))
+    for _ in range(2):  # the first may have to compile
+        ran = subprocess.run([sys.executable, "-W", "ignore", "-c", source], capture_output=True, text=True, check=True)
+    assert json.loads(ran.stdout) == [1, 1, 1, 1, 1, 1]
