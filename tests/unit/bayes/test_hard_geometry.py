@@ -199,6 +199,13 @@ def test_the_exact_posterior(name):
     posterior = case.model().sample(seed=1, progress=False)
     tree = posterior.tree["posterior"]
     beta, sds = tree["beta"].values[..., 0], tree["sd_g"].values
+    slow = {f.check for f in posterior.check().findings} & {"r_hat", "ess_bulk", "ess_tail"}
+    if slow:
+        # The verdict says that so short a run has not seen the tails; its Monte Carlo errors are too small then.
+        assert not case.clean, posterior.check()
+        below = [(sds <= q).mean() for q in quantiles]
+        np.testing.assert_allclose(below, PROBABILITIES, atol=0.1)
+        return
     found = [(beta.mean() - mean) / float(az.mcse(beta, method="mean"))]
     for p, q in zip(PROBABILITIES, quantiles, strict=True):
         below = (sds <= q).astype(float)
