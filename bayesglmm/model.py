@@ -172,10 +172,9 @@ class GLMM:
         progress : bool
             Whether a progress bar is shown.
         graph : pm.Model, optional
-            A graph to sample in place of the model's own, by one of PyMC's samplers: made from `pymc` or
-            `to_pymc_code` and changed (another prior, another likelihood) with the same free variables, names and
-            shapes. What the posterior records of priors and family is the unchanged model's, and so are
-            ``with_log_likelihood``, ``with_log_prior`` and ``with_posterior_predictive``.
+            A graph to sample in place of the model's own, by one of PyMC's samplers: `pymc` or `to_pymc_code` with
+            another prior or likelihood and the same free variables. What the posterior records and computes of priors
+            and family afterwards (``with_log_likelihood``, ...) is the unchanged model's.
 
         Raises
         ------
@@ -187,16 +186,8 @@ class GLMM:
         from bayesglmm.bayes.sample import sample_posterior
         from bayesglmm.bayes.settings import SampleSettings
 
-        said = {
-            "draws": draws,
-            "chains": chains,
-            "tune": tune,
-            "seed": seed,
-            "sampler": sampler,
-            "cores": cores,
-            "target_accept": target_accept,
-            "max_depth": max_depth,
-        }
+        said: dict[str, Any] = {"draws": draws, "chains": chains, "tune": tune, "seed": seed}
+        said |= {"sampler": sampler, "cores": cores, "target_accept": target_accept, "max_depth": max_depth}
         given = {name: value for name, value in said.items() if value is not None}
         settings = SampleSettings.checked(**{**self._sample, **given, "progress": progress})
         return sample_posterior(self._design, self._parameters, settings, lambda: self.pymc, graph)

@@ -13,6 +13,7 @@ from support.gaussian_quadrature import LinearModel, posterior_moments
 from support.models import make_design
 
 import bayesglmm as bg
+from bayesglmm.bayes.nuts import _nutpie_model
 from bayesglmm.density import JointDensity
 from bayesglmm.design import Design
 from bayesglmm.engine.integrated import GaussianMarginal
@@ -93,25 +94,11 @@ def test_quadrature_has_converged(name):
 def sample(marginal: GaussianMarginal, center: np.ndarray, chains: int, draws: int, seed: int) -> np.ndarray:
     """Return draws (chains, draws, size) of the C function by nutpie, chains begun around ``center``."""
     import nutpie
-    from nutpie.compile_pymc import CompiledPyMCModel
 
-    native, shape = marginal.native(), (marginal.size,)
-    model = CompiledPyMCModel(
-        dims={},
-        compiled_logp_func=native.log_density,
-        compiled_expand_func=native.expand,
-        initial_point_func=lambda number: center + np.random.default_rng(number).uniform(-1, 1, marginal.size),
-        shared_data=dict(enumerate(native.arrays)),
-        shared_var_keys={},
-        user_data=native.data,
-        n_expanded=native.size,
-        shape_info=(["x"], [slice(0, native.size)], [shape]),
-        logp_func=None,
-        expand_func=None,
-        _n_dim=native.size,
-        _shapes={"x": shape},
-        _coords={},
-    )
+    def start(number: int) -> np.ndarray:
+        return center + np.random.default_rng(number).uniform(-1, 1, marginal.size)
+
+    model = _nutpie_model(marginal.native(), start)
     trace = nutpie.sample(model, draws=draws, tune=600, chains=chains, cores=2, seed=seed, progress_bar=False)
     return np.asarray(trace["posterior"]["x"])
 

@@ -93,14 +93,14 @@ def conditional(joint: JointDensity, marginal: GaussianMarginal, x: np.ndarray):
 def test_value_is_the_integral_of_the_joint_density(name):
     formula, options = MODELS[name]
     joint, marginal = build(formula, **options)
-    check_integral(joint, marginal)
+    assert_integral(joint, marginal)
 
 
 def test_value_where_the_tail_is_wide():
-    check_integral(*build(WIDE[0], wide_frame()))
+    assert_integral(*build(WIDE[0], wide_frame()))
 
 
-def check_integral(joint: JointDensity, marginal: GaussianMarginal) -> None:
+def assert_integral(joint: JointDensity, marginal: GaussianMarginal) -> None:
     evaluate = marginal.evaluator()
     for seed in range(3):
         x = random_theta(marginal, seed)
