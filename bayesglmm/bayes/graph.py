@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesglmm.bayes.nuts import sample_target
 from bayesglmm.bayes.preconditioner.affine import affine_density, affine_draws
 from bayesglmm.bayes.preconditioner.arrow import ArrowMap
 from bayesglmm.bayes.preconditioner.fit import precondition
@@ -24,6 +23,7 @@ from bayesglmm.bayes.raw import RawDraws, kept_chains, standard_statistics
 from bayesglmm.bayes.settings import SampleSettings
 from bayesglmm.bayes.start import overdispersed
 from bayesglmm.bayes.target import WARM_UP, Target
+from bayesglmm.bayes.through_nutpie import sample_with_nutpie
 from bayesglmm.density import JointDensity
 from bayesglmm.design import Design
 from bayesglmm.errors import NotAvailableError, SamplingError
@@ -99,7 +99,9 @@ def sample_mapped_graph(model: Any, density: JointDensity, settings: SampleSetti
         return replace(sample_graph(model, density.design, settings), fallback=found.reason)
     started = time.perf_counter()
     target = _mapped_target(model, density, found.arrow, found.reason)
-    return replace(sample_target(target, settings), sampler=_called("nutpie"), seconds=time.perf_counter() - started)
+    return replace(
+        sample_with_nutpie(target, settings), sampler=_called("nutpie"), seconds=time.perf_counter() - started
+    )
 
 
 def _mapped_target(model: Any, density: JointDensity, arrow: ArrowMap, reason: str) -> Target:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["ChainProgress"]
+__all__ = ["ChainProgress", "ChainState"]
+
+
+class ChainState(NamedTuple):
+    """How far a chain is: iterations done, warm-up included, and divergences among them."""
+
+    finished_draws: int
+    divergences: int
 
 
 class ChainProgress:
-    """Context manager around a rich progress bar; ``report`` takes nutpie's list of chain states.
+    """Context manager around a rich progress bar; ``report`` takes a list of chain states (ours or nutpie's).
 
     ``report`` is called from a sampler's thread and only stores what it gets; ``refresh`` draws, in the main thread.
     """

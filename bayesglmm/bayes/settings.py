@@ -15,7 +15,7 @@ __all__ = ["SAMPLERS", "SampleSettings", "checked_seed", "fresh_seed"]
 
 #: Samplers by the name that ``sample(sampler=...)`` takes.
 SAMPLERS = {
-    "auto": "the compiled density with nutpie's NUTS",
+    "auto": "the compiled density with NUTS of this package",
     "pymc": "the PyMC graph with PyMC's NUTS",
     "nutpie": "the PyMC graph with nutpie's NUTS",
     "numpyro": "the PyMC graph with numpyro's NUTS (needs the extra bayesglmm[numpyro])",

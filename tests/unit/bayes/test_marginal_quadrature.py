@@ -13,7 +13,7 @@ from support.gaussian_quadrature import LinearModel, posterior_moments
 from support.models import make_design
 
 import bayesglmm as bg
-from bayesglmm.bayes.nuts import _nutpie_model
+from bayesglmm.bayes.through_nutpie import _nutpie_model
 from bayesglmm.density import JointDensity
 from bayesglmm.design import Design
 from bayesglmm.engine.integrated import GaussianMarginal

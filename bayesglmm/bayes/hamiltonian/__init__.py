@@ -1,0 +1,5 @@
+"""NUTS in compiled code: trajectories, their adaptation, and chains side by side without the interpreter."""
+
+from bayesglmm.bayes.hamiltonian.run import ChainRuns, run_chains
+
+__all__ = ["ChainRuns", "run_chains"]

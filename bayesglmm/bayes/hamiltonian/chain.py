@@ -1,0 +1,121 @@
+"""One chain, from its starting point to its last draw, in one compiled call that does not hold the interpreter lock."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numba as nb
+import numpy as np
+
+from bayesglmm.bayes.hamiltonian.adaptation import (
+    averaged_step,
+    first_step,
+    learn_point,
+    learn_step,
+    rescale,
+    step_memory,
+)
+from bayesglmm.bayes.hamiltonian.trajectory import ENERGY, GRADIENT, LOG_DENSITY, POSITION, transition, work_of
+from bayesglmm.bayes.preconditioner.affine import call_density
+from bayesglmm.compiled import compiled, jitable, source_stamp
+
+__all__ = ["DIVERGENCES", "DONE", "NUMBERS", "STOP", "compile_chain"]
+
+#: What is recorded of each draw.
+NUMBERS = ("tree_depth", "diverging", "energy", "lp", "n_steps", "step_size", "acceptance_rate")
+#: What a chain tells while it runs, and where it is told to stop.
+DONE, DIVERGENCES, STOP = range(3)
+
+_SOURCES = ("bayes/hamiltonian", "bayes/preconditioner/affine.py", "families/elementary.py")
+#: Shares of the warm-up: the first, in which the chain finds the bulk of the density, and the last, which only measures
+#: the step size.
+_EARLY, _FINAL = 0.3, 0.15
+#: Points after which a window begins afresh, early on and later.
+_SHORT, _LONG = 10, 60
+#: Of so many iterations one steps straight.
+_EVERY = 4
+
+
+@jitable
+def _way(i):  # type: ignore[no-untyped-def]  # compiled
+    """Return how iteration i steps: round (0) or straight (1)."""
+    return 1 if i % _EVERY == _EVERY - 1 else 0
+
+
+@jitable
+def _warm_up(density, tune, target, max_depth, place, steps, work, rng, progress):  # type: ignore[no-untyped-def]
+    """Find centers and scales (in place) and the step sizes of both ways (in steps)."""
+    n, whole = place.shape[1], work[5]
+    tally, memory = np.empty(2), np.empty((2, 4))
+    for way in range(2):
+        steps[way] = first_step(density, place, (1.0, 1.0 - way), target, work, rng)
+        memory[way] = step_memory(steps[way])
+    front, back = np.zeros((5, n)), np.zeros((5, n))
+    early, last = int(_EARLY * tune), tune - int(_FINAL * tune)
+    for i in range(tune):
+        way = _way(i)
+        _, diverged = transition(density, place, (steps[way], 1.0 - way), max_depth, work, rng, tally)
+        steps[way] = learn_step(memory[way], tally[0] / max(tally[1], 1.0), target)
+        progress[DONE] += 1
+        progress[DIVERGENCES] += diverged
+        if progress[STOP] != 0:
+            return
+        if i < last:
+            learn_point(front, whole[POSITION], whole[GRADIENT])
+            learn_point(back, whole[POSITION], whole[GRADIENT])
+            if back[4, 0] >= (_SHORT if i < early else _LONG):
+                front[:] = back
+                back[:] = 0.0
+            if front[4, 0] >= _SHORT:
+                rescale(front, place)
+    for way in range(2):
+        steps[way] = averaged_step(memory[way])
+
+
+@jitable
+def _record(whole, of_whole, draw, numbers, depth, diverged, tally, step):  # type: ignore[no-untyped-def]  # compiled
+    draw[:] = whole[POSITION]
+    numbers[0], numbers[1] = depth, diverged
+    numbers[2], numbers[3] = of_whole[ENERGY], of_whole[LOG_DENSITY]
+    numbers[4], numbers[5], numbers[6] = tally[1], step, tally[0] / max(tally[1], 1.0)
+
+
+@functools.cache
+def compile_chain() -> Any:
+    """Return ``chain(address, data, start, rng, tune, target, max_depth, draws_out, numbers_out, progress) -> place``.
+
+    ``address`` and ``data`` are those of a `NativeDensity`; ``start`` (n,) has a finite density; ``draws_out``
+    (draws, n) and ``numbers_out`` (draws, 7) are filled after ``tune`` iterations of warm-up; ``progress`` (3,) is read
+    and written while the chain runs. ``place`` (2, n) holds the center and scale of each coordinate.
+    """
+    stamp = source_stamp(*_SOURCES)
+
+    def chain(address, data, start, rng, tune, target, max_depth, draws, numbers, progress):  # type: ignore[no-untyped-def]
+        stamp  # noqa: B018  a free variable is part of numba's cache key (see compiled.py)
+        n = start.shape[0]
+        density = (address, data)
+        work, place, tally = work_of(n, max_depth), np.zeros((2, n)), np.empty(2)
+        place[1] = 1.0
+        whole, of_whole, value = work[5], work[6], work[4]
+        whole[POSITION, :] = start
+        call_density(address, n, start.ctypes.data, whole[GRADIENT].ctypes.data, value.ctypes.data, data)
+        of_whole[LOG_DENSITY] = value[0]
+        steps = np.empty(2)
+        _warm_up(density, tune, target, max_depth, place, steps, work, rng, progress)
+        for i in range(draws.shape[0]):
+            if progress[STOP] != 0:
+                break
+            way = _way(i)
+            depth, diverged = transition(density, place, (steps[way], 1.0 - way), max_depth, work, rng, tally)
+            _record(whole, of_whole, draws[i], numbers[i], depth, diverged, tally, steps[way])
+            progress[DONE] += 1
+            progress[DIVERGENCES] += diverged
+        return place
+
+    whole_number, real = nb.int64, nb.float64
+    table = real[:, ::1]
+    signature = table(
+        nb.uint64, nb.uint64, real[::1], nb.types.npy_rng, whole_number, real, whole_number, table, table, nb.int64[::1]
+    )
+    return compiled(signature)(chain)
