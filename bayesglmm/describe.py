@@ -79,9 +79,9 @@ def prior_rows(design: Design, parameters: Parameters) -> Iterator[tuple[str, st
         if cor is not None:
             name = f"cor({group.name})"
             yield name + ("*" if name in parameters.given else ""), f"{cor}", ""
-    if design.dispersion is not None and parameters.dispersion is not None:
-        star = "*" if design.dispersion in parameters.given else ""
-        yield design.dispersion + star, f"{parameters.dispersion}", ""
+    for part, priors in zip(design.family_parts, parameters.family, strict=True):
+        for name, prior in zip(part.names, priors, strict=True):
+            yield name + ("*" if name in parameters.given else ""), f"{prior}", ""
 
 
 def _raw_intercept(parameters: Parameters) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 from bayesglmm.coding import Coding, evaluate
 from bayesglmm.errors import DataError, Problem
 from bayesglmm.families import Family, FamilyLink, get_family
+from bayesglmm.families.parts import FamilyPart
 from bayesglmm.formula import columns
 from bayesglmm.formula.tree import Formula
 from bayesglmm.grouping import INTERCEPT, GroupEffects
@@ -131,6 +132,16 @@ class Design:
     def dispersion(self) -> str | None:
         """Name of the dispersion parameter that is estimated, or None (``y | se(s)`` fixes it)."""
         return None if self.spec.formula.response.se is not None else self.family.dispersion
+
+    @property
+    def family_parts(self) -> tuple[FamilyPart, ...]:
+        """Family parameters that are estimated, variable by variable: the *family scalars*."""
+        return () if self.dispersion is None else (FamilyPart(self.dispersion, "scale"),)
+
+    @property
+    def family_names(self) -> tuple[str, ...]:
+        """Names of the K family scalars."""
+        return tuple(name for part in self.family_parts for name in part.names)
 
     @property
     def is_linear(self) -> bool:

@@ -73,8 +73,8 @@ class Parameters:
         For each group term, one prior an effect.
     cors : tuple of (Prior or None)
         For each group term, the prior of its correlation matrix.
-    dispersion : Prior or None
-        Prior of sigma.
+    family : tuple of tuple of Prior
+        For each part of `Design.family_parts`, one prior a scalar.
     given : frozenset of str
         Names of the parameters whose prior was given; the others have defaults.
     centered : bool
@@ -91,7 +91,7 @@ class Parameters:
     coefficients: tuple[Prior, ...]
     sds: tuple[tuple[Prior, ...], ...]
     cors: tuple[Prior | None, ...]
-    dispersion: Prior | None
+    family: tuple[tuple[Prior, ...], ...]
     given: frozenset[str]
     centered: bool
     center: np.ndarray
@@ -110,13 +110,12 @@ class Parameters:
 
     @functools.cached_property
     def scalars(self) -> tuple[ScalarPrior, ...]:
-        """Priors of coefficients, standard deviations and dispersion, in the order of the unconstrained vector."""
+        """Priors of coefficients, standard deviations and family scalars, in the order of the unconstrained vector."""
         coded = [scalar_prior(p, "coefficient") for p in self.coefficients]
         sds = [scalar_prior(p, "scale") for term in self.sds for p in term]
         scales = self.shortened or (0.0,) * len(sds)
         coded += [p.shortened(s) if s > 0.0 else p for p, s in zip(sds, scales, strict=True)]
-        if self.dispersion is not None:
-            coded.append(scalar_prior(self.dispersion, "scale"))
+        coded += [scalar_prior(p, "scale") for part in self.family for p in part]
         return tuple(coded)
 
     @functools.cached_property
@@ -144,7 +143,7 @@ def build_parameters(design: Design) -> Parameters:
     coefficients = [next(given) for _ in design.coefficients]
     sds = [[next(given) for _ in g.effects] for g in design.groups]
     cors = [next(given) if g.structure.correlated else None for g in design.groups]
-    dispersion = next(given) if design.dispersion else None
+    family = [[next(given) for _ in part.names] for part in design.family_parts]
     problems = [*resolution.problems, *_improper(design, sds)]
     if problems:
         raise SpecificationError(problems)
@@ -165,7 +164,7 @@ def build_parameters(design: Design) -> Parameters:
             (p or correlation_default()) if g.structure.correlated else None
             for g, p in zip(design.groups, cors, strict=True)
         ),
-        dispersion=(dispersion or dispersion_default(scales.scale)) if design.dispersion else None,
+        family=tuple(tuple(p or dispersion_default(scales.scale) for p in part) for part in family),
         given=frozenset(parameter.name for parameter, prior in named if prior is not None),
         centered=centered,
         center=_center(design, centered),
@@ -174,11 +173,11 @@ def build_parameters(design: Design) -> Parameters:
 
 
 def _every_parameter(design: Design) -> list[Parameter]:
-    """List all parameters that can have a prior: coefficients, sds, correlations, dispersion."""
+    """List all parameters that can have a prior: coefficients, sds, correlations, family scalars."""
     every = [Parameter.coefficient(name) for name in design.coefficients]
     every += [Parameter.sd(g.name, e, g.sd_name(e)) for g in design.groups for e in g.effects]
     every += [Parameter.cor(g.name) for g in design.groups if g.structure.correlated]
-    return every + ([Parameter.dispersion(design.dispersion)] if design.dispersion else [])
+    return every + [Parameter.dispersion(name) for name in design.family_names]
 
 
 def _improper(design: Design, given: Sequence[Sequence[Prior | None]]) -> Iterator[Problem]:

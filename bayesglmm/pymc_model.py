@@ -76,6 +76,9 @@ def coords_of(design: Design, names: Names) -> dict[str, np.ndarray]:
         if group.n_effects > 1:
             coords[called.effect_dim] = np.array(group.effects, dtype=str)
             coords[called.effect_dim_bis] = np.array(group.effects, dtype=str)
+    for part in design.family_parts:
+        if part.dim is not None:
+            coords[part.dim] = np.array(part.labels, dtype=str)
     return coords
 
 
@@ -98,9 +101,7 @@ def build_pymc_model(design: Design, parameters: Parameters) -> Any:
             eta = eta + _group_part(pm, pt, group, called, parameters.sds[t], parameters.lkj[t])
         phi: Any = 1.0
         if design.dispersion is not None:
-            prior = parameters.dispersion
-            assert prior is not None
-            phi = _scale(pm, pt, design.dispersion, [prior], None)
+            phi = _scale(pm, pt, design.dispersion, parameters.family[0], None)
         size = pm.Data("size", design.size, dims="row") if (design.size != 1.0).any() else design.size
         observed = pm.Data("response", design.y, dims="row")
         graph = design.family_link.graph

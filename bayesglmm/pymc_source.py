@@ -192,8 +192,8 @@ def _group_lines(
 def _response_lines(design: Design, parameters: Parameters, name: str) -> Iterator[str]:
     code = design.family_link.code.rstrip("\n").split("\n")
     yield f"# Response: {design.spec.family}, {design.spec.link} link."
-    if parameters.dispersion is not None and design.dispersion is not None:
-        yield from _scale_lines("phi", design.dispersion, [parameters.dispersion], None)
+    if design.dispersion is not None:
+        yield from _scale_lines("phi", design.dispersion, parameters.family[0], None)
     elif _uses("phi", code):
         yield "phi = 1.0"
     if (design.size != 1.0).any():

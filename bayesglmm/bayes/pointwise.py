@@ -44,7 +44,7 @@ def log_likelihood_group(posterior: Posterior, memory: float) -> xr.Dataset:
 
 
 def log_prior_group(posterior: Posterior) -> xr.Dataset:
-    """Return the log prior density of the coefficients, standard deviations, correlations and dispersion.
+    """Return the log prior density of the coefficients, standard deviations, correlations and family scalars.
 
     Densities are those of the quantity on which the prior was put (a variance, a precision, the centred intercept);
     the group effects are part of the model, not of the prior.
@@ -68,9 +68,11 @@ def log_prior_group(posterior: Posterior) -> xr.Dataset:
             eta = float(term.cor["eta"])
             # LKJ: det(R)^(eta - 1), up to a constant that power scaling does not see.
             groups[f"cor_{term.label}"] = (("chain", "draw"), (eta - 1.0) * np.linalg.slogdet(cor)[1])
-    if record.dispersion is not None and record.dispersion_prior is not None:
-        densities = _log_density(prior_of(record.dispersion_prior), draws[record.dispersion].values, "scale")
-        groups[record.dispersion] = (("chain", "draw"), densities)
+    for part in record.family_parts:
+        values = draws[part.name].values.reshape(draws.sizes["chain"], draws.sizes["draw"], len(part.names))
+        each = [_log_density(prior_of(p), values[..., k], part.role) for k, p in enumerate(part.priors)]
+        several = () if part.dim is None else (part.dim,)
+        groups[part.name] = (("chain", "draw", *several), np.stack(each, axis=-1) if several else each[0])
     coords = {name: draws[name].values for dims, _ in groups.values() for name in dims}
     return xr.Dataset(groups, coords=coords)
 

@@ -48,7 +48,7 @@ def linear_predictor_chunks(posterior: Posterior) -> Iterator[tuple[slice, np.nd
             if columns is not None:
                 gathered = gathered * columns.values
             eta += gathered if term.scalar else gathered.sum(axis=2)
-        phi = np.ones((len(eta), 1)) if record.dispersion is None else flat[record.dispersion][part][:, None]
+        phi = flat[record.family_parts[0].name][part][:, None] if record.family_parts else np.ones((len(eta), 1))
         yield part, eta, phi
 
 

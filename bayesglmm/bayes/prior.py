@@ -45,8 +45,7 @@ def simulate_prior(design: Design, parameters: Parameters, draws: int, seed: int
         )
     rng = np.random.default_rng(seed)
     values, u = _parameters(rng, design, parameters, int(draws))
-    dispersion = design.dispersion
-    phi = np.ones(int(draws)) if dispersion is None else values[dispersion]
+    phi = np.ones(int(draws)) if design.dispersion is None else values[design.dispersion]
     beta = values.get("beta", np.empty((int(draws), 0)))
     names = Names.of(design)
     coords = coordinates_of(design, names)
@@ -74,8 +73,7 @@ def _flat(design: Design, parameters: Parameters) -> Iterator[str]:
     named = list(zip(design.coefficients, parameters.coefficients, strict=True))
     for group, priors in zip(design.groups, parameters.sds, strict=True):
         named += [(group.sd_name(e), p) for e, p in zip(group.effects, priors, strict=True)]
-    if design.dispersion is not None and parameters.dispersion is not None:
-        named.append((design.dispersion, parameters.dispersion))
+    named += zip(design.family_names, (p for part in parameters.family for p in part), strict=True)
     yield from (name for name, prior in named if not prior.distribution.is_proper)
 
 
@@ -103,8 +101,9 @@ def _parameters(
         values[called.sd] = sd[:, 0] if q == 1 else sd
         values[called.u] = u[..., 0] if q == 1 else u
         effects.append(u.reshape(draws, -1))
-    if design.dispersion is not None and parameters.dispersion is not None:
-        values[design.dispersion] = _draw_scales(rng, [parameters.dispersion], draws)[:, 0]
+    for part, priors in zip(design.family_parts, parameters.family, strict=True):
+        own = _draw_scales(rng, priors, draws) if part.kind == "scale" else _draw_all(rng, priors, draws)
+        values[part.name] = own[:, 0] if part.dim is None else own
     return values, np.concatenate(effects, axis=1) if effects else None
 
 

@@ -49,7 +49,7 @@ def recovered_points(density: JointDensity, draws: Mapping[str, np.ndarray]) -> 
 
 
 def _scalars(density: JointDensity, draws: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return coefficients (the intercept where its prior holds), standard deviations and dispersion, (k, scalars)."""
+    """Return coefficients (the intercept where its prior holds), standard deviations, family scalars, (k, scalars)."""
     design, parameters = density.design, density.parameters
     k = len(next(iter(draws.values())))
     parts = []
@@ -58,8 +58,7 @@ def _scalars(density: JointDensity, draws: Mapping[str, np.ndarray]) -> np.ndarr
         beta[:, 0] += beta @ parameters.center  # the centre of the intercept itself is 0
         parts.append(beta)
     parts += [draws[called.sd].reshape(k, -1) for called in Names.of(design).groups]
-    if design.dispersion is not None:
-        parts.append(draws[design.dispersion].reshape(k, 1))
+    parts += [draws[part.name].reshape(k, part.size) for part in design.family_parts]
     return np.concatenate([np.zeros((k, 0)), *parts], axis=1)
 
 

@@ -39,6 +39,7 @@ def dimensions_of(design: Design, names: Names) -> dict[str, tuple[str, ...]]:
         dims[called.sd] = several
         dims[called.u] = (called.level_dim, *several)
         dims[called.cor] = (_pair_dim(called, names),)
+    dims |= {part.name: (part.dim,) for part in design.family_parts if part.dim is not None}
     return dims
 
 

@@ -1,7 +1,7 @@
 """The compiled joint density: value and gradient at an unconstrained x, in one call that does not hold the GIL.
 
-Forward: scalars -> beta, sd, phi; (sd, correlation coordinates) -> Lambda; w -> z (`centring`); u = Lambda z;
-eta = offset + X beta + Z u.
+Forward: scalars -> beta, sd, family scalars; (sd, correlation coordinates) -> Lambda; w -> z (`centring`);
+u = Lambda z; eta = offset + X beta + Z u.
 Backward: the rows' scores d l/d eta are pulled back through the same steps (reverse mode, written out).
 """
 
@@ -225,14 +225,13 @@ def joint(row_pass, data, x, center, terms, table, lkj, centring, grad):  # type
     for t in range(n_terms):
         n_sds += terms[t, Q]
 
-    has_dispersion = n_scalars > p + n_sds
-    phi = values[n_scalars - 1] if has_dispersion else 1.0
-    sums = np.empty(2)
-    call_row_pass(row_pass, data, values, u, phi, g_beta, gu, sums)
+    first = p + n_sds
+    sums = np.empty(1 + n_scalars - first)
+    call_row_pass(row_pass, data, values, u, values[first:], g_beta, gu, sums)
     total += sums[0]
 
-    if has_dispersion:
-        grad[n_scalars - 1] += sums[1] / phi * derivatives[n_scalars - 1]
+    for k in range(first, n_scalars):
+        grad[k] += sums[1 + k - first] * derivatives[k]
     for k in range(p):  # through the centring of the columns and the transforms
         grad[k] += (g_beta[k] - center[k] * g_beta[0]) * derivatives[k]
     _pull_back_effects(x, values, derivatives, terms, lkj, centring, work, z, u, gu, grad)

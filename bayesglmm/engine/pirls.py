@@ -47,6 +47,8 @@ class Rows:
         Which effects meet.
     kernels : RowKernels
         Compiled row derivatives of the family and link.
+    n_family : int
+        Number of family scalars K.
     """
 
     y: np.ndarray
@@ -55,6 +57,18 @@ class Rows:
     effects: EffectColumns
     pattern: Pattern
     kernels: RowKernels
+    n_family: int
+
+    def at(self, family: np.ndarray) -> tuple[Rows, float]:
+        """Return the rows and phi at the working family scalars (K,): nothing, or log phi."""
+        return self, float(np.exp(family[0])) if len(family) else 1.0
+
+    def pull_back(self, table: np.ndarray, s: np.ndarray, Av: np.ndarray, d2p: np.ndarray) -> np.ndarray:
+        """Return the gradient of Laplace's log-likelihood in the working family scalars, shape (K,).
+
+        Row by row it is lp + s d2p / 2 + d1p A v (see `marginal`), of the row derivatives ``table`` at the mode.
+        """
+        return np.array([table[4].sum() + 0.5 * (s @ d2p) + table[5] @ Av])[: self.n_family]
 
     def derivatives(self, eta: np.ndarray, phi: float) -> np.ndarray:
         """Return weighted (l, d1, d2, d3, lp, d1p, d2p) of every row, shape (7, n)."""

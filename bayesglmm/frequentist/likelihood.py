@@ -34,7 +34,7 @@ _VANISHED = 16.0
 
 
 class Likelihood(Protocol):
-    """A log-likelihood of the working parameters x = (beta, theta, log phi)."""
+    """A log-likelihood of the working parameters x = (beta, theta, working family scalars)."""
 
     @property
     def working(self) -> Working:
@@ -169,7 +169,7 @@ def objective_of(likelihood: Likelihood, units: np.ndarray | None = None) -> Obj
 def _refuse_without_maximum(working: Working, optimum: Optimum) -> None:
     """Raise FitError where the likelihood has no maximum, or was finite nowhere that the search came."""
     if working.design.dispersion is not None:
-        _, _, log_phi = working.split(optimum.x)
+        _, _, log_phi = working.split_phi(optimum.x)
         if log_phi < np.log(working.scales.scale) - _VANISHED:
             raise FitError(
                 f"{working.design.dispersion} goes to 0: the model reproduces the response exactly, and the likelihood "

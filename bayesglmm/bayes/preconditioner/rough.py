@@ -17,7 +17,7 @@ def rough_information(density: JointDensity) -> np.ndarray:
     center, _ = start_box(density)
     natural = density.natural(center)
     eta = design.offset + design.X @ natural.beta
-    phi = 1.0 if natural.dispersion is None else float(natural.dispersion)
+    phi = float(natural.family[0]) if len(natural.family) else 1.0
     information = design.weights * design.family_link.information(eta, design.size, phi)
     return np.where(np.isfinite(information), information, 0.0)
 

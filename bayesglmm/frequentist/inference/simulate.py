@@ -61,7 +61,7 @@ class Simulator:
                 "rows with weights stand for more or less than one response, so that one response a row cannot be "
                 "simulated; give the rows one by one, or use fit.profile()."
             )
-        beta, theta, log_phi = working.split(fit.optimum.x)
+        beta, theta, log_phi = working.split_phi(fit.optimum.x)
         effects = EffectColumns.of(design, centered=True)
         A = effects.with_values(working.layout.at(theta).rows(effects.value))
         return cls(design, design.offset + design.X @ beta, A, float(np.exp(log_phi)))

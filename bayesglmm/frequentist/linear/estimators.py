@@ -131,7 +131,7 @@ class LinearFit:
             return self._assemble(criterion, optimum, at)
 
     def _relative(self, x: np.ndarray) -> np.ndarray:
-        _, theta, log_phi = self.working.split(self.working.lifted(x))
+        _, theta, log_phi = self.working.split_phi(self.working.lifted(x))
         return theta / np.exp(log_phi)
 
     def _objective(self, criterion: ProfiledCriterion, theta: np.ndarray) -> Objective:

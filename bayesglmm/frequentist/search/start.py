@@ -58,7 +58,7 @@ def fit_without_effects(rows: Rows, working: Working) -> np.ndarray:
     """
     design = working.design
     x = working.start()
-    beta, _, log_phi = working.split(x)
+    beta, _, log_phi = working.split_phi(x)
     if working.n_beta:
         phi = float(np.exp(log_phi))
         eta = design.offset + design.X @ beta

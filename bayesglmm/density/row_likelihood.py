@@ -1,0 +1,38 @@
+"""The rows' part of a joint density: which pass over the rows a design has, and the arrays which that pass reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bayesglmm.density.layout import Layout
+from bayesglmm.density.row_call import compile_row_pass
+from bayesglmm.density.row_data import RowData
+from bayesglmm.design import Design
+
+__all__ = ["RowLikelihood", "row_likelihood"]
+
+
+@dataclass(frozen=True, eq=False)
+class RowLikelihood:
+    """log p(y | eta, family scalars) and its gradient, compiled.
+
+    Attributes
+    ----------
+    row_pass : numba CFunc
+        Of the type `row_call.ROW_PASS`; its arguments are said at `row_call.compile_row_pass`.
+    arrays : tuple of ndarray
+        What its ``data*`` is a table of, C-contiguous; they must live as long as the pass is called.
+    """
+
+    row_pass: Any
+    arrays: tuple[np.ndarray, ...]
+
+
+def row_likelihood(design: Design, layout: Layout) -> RowLikelihood:
+    """Return the pass over the rows of ``design``."""
+    rows = RowData.of(design)
+    row_pass = compile_row_pass(design.family_link.row)
+    return RowLikelihood(row_pass, (rows.rows, rows.Xt, rows.slopes, rows.codes, layout.terms))

@@ -1,0 +1,52 @@
+"""Parameters of a response distribution beside its mean: sigma, the coefficients of log sigma, cutpoints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["FamilyPart", "PartKind"]
+
+type PartKind = Literal["scale", "coefficient", "ordered"]
+
+
+@dataclass(frozen=True)
+class FamilyPart:
+    """Family scalars that are one variable of the model.
+
+    All parts of a design in a row, scalar after scalar, are its *family scalars*: one vector, natural in draws and in
+    the joint density, and on the working scale (`log` of a scale, itself otherwise) in classical fits.
+
+    Attributes
+    ----------
+    name : str
+        The variable: ``sigma``.
+    kind : {"scale", "coefficient", "ordered"}
+        Positive and worked with by its logarithm; real; or real and increasing (cutpoints).
+    labels : tuple of str or None
+        What each scalar stands for; None for a variable that is one scalar.
+    """
+
+    name: str
+    kind: PartKind
+    labels: tuple[str, ...] | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of scalars."""
+        return 1 if self.labels is None else len(self.labels)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of each scalar in results: ``sigma``, ``log_sigma[sex[F]]``, ``cutpoint[1|2]``."""
+        return (self.name,) if self.labels is None else tuple(f"{self.name}[{label}]" for label in self.labels)
+
+    @property
+    def dim(self) -> str | None:
+        """Dimension of the variable; None for one scalar."""
+        return None if self.labels is None else f"{self.name}_term"
+
+    @property
+    def role(self) -> Literal["coefficient", "scale"]:
+        """What kind of prior its scalars take."""
+        return "scale" if self.kind == "scale" else "coefficient"
