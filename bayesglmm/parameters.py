@@ -74,7 +74,7 @@ class Parameters:
     cors : tuple of (Prior or None)
         For each group term, the prior of its correlation matrix.
     dispersion : Prior or None
-        Prior of sigma.
+        Prior of the family's dispersion parameter.
     given : frozenset of str
         Names of the parameters whose prior was given; the others have defaults.
     centered : bool
@@ -165,12 +165,17 @@ def build_parameters(design: Design) -> Parameters:
             (p or correlation_default()) if g.structure.correlated else None
             for g, p in zip(design.groups, cors, strict=True)
         ),
-        dispersion=(dispersion or dispersion_default(scales.scale)) if design.dispersion else None,
+        dispersion=(dispersion or _dispersion_default(design, scales)) if design.dispersion else None,
         given=frozenset(parameter.name for parameter, prior in named if prior is not None),
         centered=centered,
         center=_center(design, centered),
         scales=scales,
     )
+
+
+def _dispersion_default(design: Design, scales: Scales) -> Prior:
+    assert design.family.phi is not None
+    return dispersion_default(design.family.phi.prior, scales.scale)
 
 
 def _every_parameter(design: Design) -> list[Parameter]:

@@ -64,7 +64,9 @@ def start_box(density: JointDensity) -> tuple[np.ndarray, np.ndarray]:
         place = scales.location if scales.levels[k] else 0.0
         unit = scales.scale / float(scales.columns[k])
         center[k], half_width[k] = _coefficient(parameters.scalars[k], place, unit)
-    widths = [scales.scale / float(w) for term in scales.effects for w in term] + [scales.scale] * layout.n_dispersion
+    widths = [scales.scale / float(w) for term in scales.effects for w in term]
+    if layout.n_dispersion and density.design.family.phi is not None:
+        widths.append(density.design.family.phi.start(scales.scale))
     for k, width in enumerate(widths, p):
         prior = parameters.scalars[k]
         if prior.transform == LOG:

@@ -81,7 +81,8 @@ class Working:
             target = np.full(self.design.n_rows, self.scales.location) - self.design.offset
             x[: self.n_beta] = np.linalg.lstsq(self.design.X, target, rcond=None)[0]
         if self.size > self.theta.stop:
-            x[-1] = np.log(self.scales.scale)
+            assert self.design.family.phi is not None
+            x[-1] = np.log(self.design.family.phi.start(self.scales.scale))
         return x
 
     def with_spread(self, x: np.ndarray, fraction: float) -> np.ndarray:
