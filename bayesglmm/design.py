@@ -16,6 +16,7 @@ from bayesglmm.families.parts import FamilyPart
 from bayesglmm.formula import columns
 from bayesglmm.formula.tree import Formula
 from bayesglmm.grouping import INTERCEPT, GroupEffects
+from bayesglmm.priors.defaults import dispersion_default
 from bayesglmm.spec import ModelSpec
 
 __all__ = ["Design", "NewRows", "offset_of"]
@@ -133,10 +134,15 @@ class Design:
         """Name of the dispersion parameter that is estimated, or None (``y | se(s)`` fixes it)."""
         return None if self.spec.formula.response.se is not None else self.family.dispersion
 
-    @property
+    @functools.cached_property
     def family_parts(self) -> tuple[FamilyPart, ...]:
         """Family parameters that are estimated, variable by variable: the *family scalars*."""
-        return () if self.dispersion is None else (FamilyPart(self.dispersion, "scale"),)
+        rule = self.family.phi
+        if self.dispersion is None or rule is None:
+            return ()
+        scale = self.family.scale(self.y, self.size, self.spec.link)
+        prior = dispersion_default(rule.prior, scale)
+        return (FamilyPart(self.dispersion, "scale", (rule.start(scale),), (prior,)),)
 
     @property
     def family_names(self) -> tuple[str, ...]:

@@ -14,7 +14,6 @@ from bayesglmm.grouping import INTERCEPT, GroupEffects
 from bayesglmm.priors.defaults import (
     coefficient_defaults,
     correlation_default,
-    dispersion_default,
     sd_default,
 )
 from bayesglmm.priors.prior import Prior
@@ -164,7 +163,10 @@ def build_parameters(design: Design) -> Parameters:
             (p or correlation_default()) if g.structure.correlated else None
             for g, p in zip(design.groups, cors, strict=True)
         ),
-        family=tuple(tuple(p or dispersion_default(scales.scale) for p in part) for part in family),
+        family=tuple(
+            tuple(p or default for p, default in zip(priors, part.defaults, strict=True))
+            for priors, part in zip(family, design.family_parts, strict=True)
+        ),
         given=frozenset(parameter.name for parameter, prior in named if prior is not None),
         centered=centered,
         center=_center(design, centered),

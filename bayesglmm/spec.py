@@ -82,11 +82,11 @@ class ModelSpec(BaseModel):
     @field_validator("family")
     @classmethod
     def _known_family(cls, given: str) -> str:
-        from bayesglmm.families import FAMILIES
+        from bayesglmm.families import FAMILIES, nearest_family
 
         if given not in FAMILIES:
             allowed = ", ".join(map(repr, FAMILIES))
-            raise ComplaintsError.one(f"{shown(given)} is given.{nearest(given, FAMILIES)} Allowed: {allowed}.")
+            raise ComplaintsError.one(f"{shown(given)} is given.{nearest_family(str(given))} Allowed: {allowed}.")
         return given
 
     @field_validator("formula", mode="before")

@@ -64,7 +64,8 @@ def start_box(density: JointDensity) -> tuple[np.ndarray, np.ndarray]:
         place = scales.location if scales.levels[k] else 0.0
         unit = scales.scale / float(scales.columns[k])
         center[k], half_width[k] = _coefficient(parameters.scalars[k], place, unit)
-    widths = [scales.scale / float(w) for term in scales.effects for w in term] + [scales.scale] * layout.n_family
+    widths = [scales.scale / float(w) for term in scales.effects for w in term]
+    widths += [start for part in density.design.family_parts for start in part.start]
     for k, width in enumerate(widths, p):
         prior = parameters.scalars[k]
         if prior.transform == LOG:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from bayesglmm.priors.prior import Prior
+
 __all__ = ["FamilyPart", "PartKind"]
 
 type PartKind = Literal["scale", "coefficient", "ordered"]
@@ -23,12 +25,18 @@ class FamilyPart:
         The variable: ``sigma``.
     kind : {"scale", "coefficient", "ordered"}
         Positive and worked with by its logarithm; real; or real and increasing (cutpoints).
+    start : tuple of float
+        Natural value of each scalar where searches begin.
+    defaults : tuple of Prior
+        Default prior of each scalar.
     labels : tuple of str or None
         What each scalar stands for; None for a variable that is one scalar.
     """
 
     name: str
     kind: PartKind
+    start: tuple[float, ...]
+    defaults: tuple[Prior, ...]
     labels: tuple[str, ...] | None = None
 
     @property

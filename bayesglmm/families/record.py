@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["Array", "Encoded", "Family", "FamilyLink", "Graph", "Information", "Link", "Row", "RowValues", "Violation"]
+__all__ = [
+    "Array",
+    "Dispersion",
+    "Encoded",
+    "Family",
+    "FamilyLink",
+    "Graph",
+    "Information",
+    "Link",
+    "Row",
+    "RowValues",
+    "Violation",
+]
 
 type Array = np.ndarray[Any, np.dtype[np.float64]]
 type RowValues = tuple[float, float, float, float, float, float, float]
@@ -111,6 +124,39 @@ class Violation:
 
 
 @dataclass(frozen=True)
+class Dispersion:
+    """What the package asks of a family's dispersion parameter phi.
+
+    Attributes
+    ----------
+    prior : callable
+        ``prior(scale) -> (name, params)``: its default prior, for a linear predictor that varies by ``scale``.
+    start : callable
+        ``start(scale) -> float``: where a search begins.
+    residual_sd : bool
+        Whether phi is the standard deviation of rows about a linear predictor with the identity link: then it cannot be
+        told from effects with a level for every row, and least squares estimates it.
+    power : float
+        k where the variance of a row is in proportion to phi^k, which is what quasi-likelihood needs; 0 where it is not.
+    exact_at : float
+        0 or infinity, the phi at which rows have no variance left; nan where chance remains at any phi.
+    limit : str
+        What phi growing without bound says, a sentence without its subject: ``"the data show no ..."``; empty where
+        rows have no variance left there.
+    mean_family : str
+        A family with the same mean and links whose score is linear in the response; empty where this one's is.
+    """
+
+    prior: Callable[[float], tuple[str, Mapping[str, float]]]
+    start: Callable[[float], float]
+    residual_sd: bool = False
+    power: float = 0.0
+    exact_at: float = math.nan
+    limit: str = ""
+    mean_family: str = ""
+
+
+@dataclass(frozen=True)
 class Family:
     """A response distribution.
 
@@ -157,6 +203,8 @@ class Family:
         ``scale(y, size, link) -> float``: by how much eta can be expected to vary, positive.
     latex_se : str
         The distribution of a row whose standard error is known, ``%s`` in its place; empty for families without.
+    phi : Dispersion or None
+        What else there is to know of the dispersion parameter; None without one.
     """
 
     name: str
@@ -176,3 +224,4 @@ class Family:
     location: Callable[[Array, Array, str], float]
     scale: Callable[[Array, Array, str], float]
     latex_se: str = ""
+    phi: Dispersion | None = None

@@ -89,7 +89,8 @@ class Working:
         if self.n_beta:
             target = np.full(self.design.n_rows, self.scales.location) - self.design.offset
             x[: self.n_beta] = np.linalg.lstsq(self.design.X, target, rcond=None)[0]
-        x[self.family] = np.log(self.scales.scale)
+        parts = self.design.family_parts
+        x[self.family] = [np.log(v) if part.kind == "scale" else v for part in parts for v in part.start]
         return x
 
     def with_spread(self, x: np.ndarray, fraction: float) -> np.ndarray:

@@ -14,7 +14,7 @@ from bayesglmm.engine.threads import blas_threads
 from bayesglmm.errors import FitError
 from bayesglmm.frequentist.components import Estimate
 from bayesglmm.frequentist.fit import Fit
-from bayesglmm.frequentist.fixed.notes import RESIDUAL_SD, caveat_on, notes_on
+from bayesglmm.frequentist.fixed.notes import caveat_on, is_least_squares, notes_on
 from bayesglmm.frequentist.fixed.search import Unpooled, search
 from bayesglmm.frequentist.modes import mode_table
 from bayesglmm.frequentist.search.optimum import Optimum, OptimumStatus
@@ -75,7 +75,7 @@ class PreparedFixed:
         found = search(self.design)
         free, degrees = found.columns.T.shape[1], found.n_units - found.columns.T.shape[1]
         unbiased = 1.0
-        if self.design.dispersion == RESIDUAL_SD:
+        if is_least_squares(self.design):
             if degrees <= 0:
                 raise FitError(
                     f"there are {found.n_units:g} rows for {free} coefficients: nothing is left to estimate sigma "
