@@ -103,7 +103,10 @@ def _fixed(design: Design) -> set[str]:
     taken = {*_RESERVED, *(f"beta_{k}" for k in range(len(design.coefficients)))}
     for name in filter(None, (design.family.dispersion, *(part.name for part in design.family_parts))):
         taken |= {name, f"{name}_variance", f"{name}_precision"}
-    taken |= {part.dim for part in design.family_parts if part.dim is not None}
+    for part in design.family_parts:
+        if part.dim is not None:
+            taken |= {part.dim, f"{part.name}_columns", f"{part.name}_offset"}
+            taken |= {f"{part.name}_{k}" for k in range(part.size)}
     return taken
 
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bayesglmm.coding import level_columns
 from bayesglmm.design import Design
 from bayesglmm.errors import Problem, SpecificationError
-from bayesglmm.grouping import INTERCEPT, GroupEffects
+from bayesglmm.families.parts import FamilyPart
+from bayesglmm.grouping import GroupEffects
 from bayesglmm.priors.defaults import (
     coefficient_defaults,
     correlation_default,
@@ -55,7 +57,7 @@ class Scales:
             scale=family.scale(design.y, design.size, link),
             columns=_spreads(design.X.T),
             effects=tuple(_effect_spreads(g) for g in design.groups),
-            levels=_levels(design),
+            levels=level_columns(design.coding, design.X),
         )
 
 
@@ -82,6 +84,8 @@ class Parameters:
         Column means (0 for the intercept itself, and everywhere if not ``centered``).
     scales : Scales
         What defaults and starting points are scaled to.
+    family_parts : tuple of FamilyPart
+        As in the design.
     shortened : tuple of float
         For each standard deviation of group effects, the scale of its coordinate (see `ScalarPrior.shortened`) or 0
         where it is sampled as its logarithm; empty where all are.
@@ -95,6 +99,7 @@ class Parameters:
     centered: bool
     center: np.ndarray
     scales: Scales
+    family_parts: tuple[FamilyPart, ...] = ()
     shortened: tuple[float, ...] = ()
 
     def with_short_tails(self, scales: Sequence[float]) -> Parameters:
@@ -114,7 +119,9 @@ class Parameters:
         sds = [scalar_prior(p, "scale") for term in self.sds for p in term]
         scales = self.shortened or (0.0,) * len(sds)
         coded += [p.shortened(s) if s > 0.0 else p for p, s in zip(sds, scales, strict=True)]
-        coded += [scalar_prior(p, "scale") for part in self.family for p in part]
+        for part, priors in zip(self.family_parts, self.family, strict=True):
+            own = [scalar_prior(p, part.role) for p in priors]
+            coded += [own[0], *(p.above_the_last() for p in own[1:])] if part.kind == "ordered" else own
         return tuple(coded)
 
     @functools.cached_property
@@ -143,7 +150,7 @@ def build_parameters(design: Design) -> Parameters:
     sds = [[next(given) for _ in g.effects] for g in design.groups]
     cors = [next(given) if g.structure.correlated else None for g in design.groups]
     family = [[next(given) for _ in part.names] for part in design.family_parts]
-    problems = [*resolution.problems, *_improper(design, sds)]
+    problems = [*resolution.problems, *_improper(design, sds), *_unlike(design, family)]
     if problems:
         raise SpecificationError(problems)
 
@@ -171,6 +178,7 @@ def build_parameters(design: Design) -> Parameters:
         centered=centered,
         center=_center(design, centered),
         scales=scales,
+        family_parts=design.family_parts,
     )
 
 
@@ -179,7 +187,22 @@ def _every_parameter(design: Design) -> list[Parameter]:
     every = [Parameter.coefficient(name) for name in design.coefficients]
     every += [Parameter.sd(g.name, e, g.sd_name(e)) for g in design.groups for e in g.effects]
     every += [Parameter.cor(g.name) for g in design.groups if g.structure.correlated]
-    return every + [Parameter.dispersion(name) for name in design.family_names]
+    for part in design.family_parts:
+        every += [Parameter.of_family(part.name, name, part.role) for name in part.names]
+    return every
+
+
+def _unlike(design: Design, given: Sequence[Sequence[Prior | None]]) -> Iterator[Problem]:
+    """Yield ordered parameters whose priors are not all of one kind: they are one variable."""
+    for part, priors in zip(design.family_parts, given, strict=True):
+        kinds = {(p or default).dist for p, default in zip(priors, part.defaults, strict=True)}
+        real = all(p.distribution.support == "real" for p in priors if p is not None)
+        if part.kind == "ordered" and (len(kinds) > 1 or not real):
+            message = (
+                f"{part.name} is one ordered vector: its priors are of one kind, Normal, StudentT, Cauchy or Flat. Give "
+                f'them all by "{part.name}", or give each of {", ".join(part.names)} the same kind.'
+            )
+            yield Problem(f"priors, key {part.name}", message, "prior")
 
 
 def _improper(design: Design, given: Sequence[Sequence[Prior | None]]) -> Iterator[Problem]:
@@ -213,15 +236,3 @@ def _spreads(columns: np.ndarray) -> np.ndarray:
 def _effect_spreads(group: GroupEffects) -> np.ndarray:
     slopes = _spreads(group.slopes)
     return np.concatenate([[1.0], slopes]) if group.has_intercept else slopes
-
-
-def _levels(design: Design) -> tuple[bool, ...]:
-    """Tell levels of the linear predictor from differences: the intercept, or the cells of the first full factor."""
-    names, coding = design.coefficients, design.coding
-    if design.has_intercept:
-        return tuple(name == INTERCEPT for name in names)
-    for term in dict.fromkeys(coding.terms):
-        cells = [t == term and c for t, c in zip(coding.terms, coding.categorical, strict=True)]
-        if any(cells) and np.array_equal(design.X[:, cells].sum(axis=1), np.ones(design.n_rows)):
-            return tuple(cells)
-    return tuple(False for _ in names)

@@ -12,7 +12,7 @@ from bayesglmm.naming import Names
 from bayesglmm.parameters import Parameters
 from bayesglmm.priors.prior import Prior
 
-__all__ = ["FamilyRecord", "GroupRecord", "ModelRecord"]
+__all__ = ["AuxiliaryRecord", "FamilyRecord", "GroupRecord", "ModelRecord"]
 
 
 class _Record(BaseModel):
@@ -84,6 +84,24 @@ class FamilyRecord(_Record):
         return "scale" if self.kind == "scale" else "coefficient"
 
 
+class AuxiliaryRecord(_Record):
+    """How rows depend on the family's parameters (`Auxiliary`); its columns and offsets are data of the tree.
+
+    Attributes
+    ----------
+    starts : tuple of two int
+        First family scalar of a and of b.
+    forms : tuple of str
+        What the family's predictors are.
+    adapted : bool
+        Whether rows are ordinary ones with phi = exp(a).
+    """
+
+    starts: tuple[int, int]
+    forms: tuple[str, ...]
+    adapted: bool
+
+
 class ModelRecord(_Record):
     """The model of a posterior.
 
@@ -103,6 +121,8 @@ class ModelRecord(_Record):
         Group terms.
     family_parts : tuple of FamilyRecord
         Estimated parameters of the family.
+    auxiliary : AuxiliaryRecord or None
+        Auxiliary predictors of the rows.
     """
 
     formula: str
@@ -115,6 +135,7 @@ class ModelRecord(_Record):
     center: tuple[float, ...]
     groups: tuple[GroupRecord, ...]
     family_parts: tuple[FamilyRecord, ...]
+    auxiliary: AuxiliaryRecord | None = None
 
     @classmethod
     def of(cls, design: Design, parameters: Parameters) -> ModelRecord:
@@ -155,6 +176,7 @@ class ModelRecord(_Record):
                 )
                 for part, priors in zip(design.family_parts, parameters.family, strict=True)
             ),
+            auxiliary=_auxiliary_record(design),
         )
 
     def shapes(self) -> dict[str, tuple[int | None, ...]]:
@@ -186,6 +208,14 @@ class ModelRecord(_Record):
                 f"the model record of this posterior cannot be read ({place}: {first['msg']}); it was not written by "
                 "Posterior.save() of this version. Sample again, or open the file with arviz.from_netcdf."
             ) from error
+
+
+def _auxiliary_record(design: Design) -> AuxiliaryRecord | None:
+    auxiliary = design.auxiliary
+    if auxiliary is None:
+        return None
+    first, second = auxiliary.predictors
+    return AuxiliaryRecord(starts=(first.start, second.start), forms=auxiliary.forms, adapted=auxiliary.adapted)
 
 
 def prior_of(words: dict[str, Any]) -> Prior:

@@ -9,7 +9,7 @@ import numpy as np
 from bayesglmm.density import JointDensity
 from bayesglmm.naming import Names
 from bayesglmm.priors.scalar import ScalarPrior
-from bayesglmm.priors.transforms import INTERVAL, LOG, ON_CODES
+from bayesglmm.priors.transforms import INTERVAL, LOG, ON_CODES, ORDERED
 
 __all__ = ["recovered_points"]
 
@@ -34,8 +34,10 @@ def recovered_points(density: JointDensity, draws: Mapping[str, np.ndarray]) -> 
     k = len(next(iter(draws.values())))
     x = np.full((k, layout.size), np.nan)
     with np.errstate(all="ignore"):
+        below = np.zeros(k)
         for position, (prior, value) in enumerate(zip(scalars, _scalars(density, draws).T, strict=True)):
-            x[:, position] = _coordinate(prior, value)
+            x[:, position] = np.log(value - below) if prior.transform == ORDERED else _coordinate(prior, value)
+            below = value
         for t, (group, called) in enumerate(zip(design.groups, Names.of(design).groups, strict=True)):
             q = group.n_effects
             L = np.broadcast_to(np.eye(q), (k, q, q))
@@ -44,7 +46,7 @@ def recovered_points(density: JointDensity, draws: Mapping[str, np.ndarray]) -> 
                 x[:, layout.correlations(t)] = _plane(L)
             spherical = draws[called.u].reshape(k, group.n_levels, q) / draws[called.sd].reshape(k, 1, q)
             x[:, layout.z(t)] = _solved(L, spherical).reshape(k, -1)
-    curved = [position for position, prior in enumerate(scalars) if prior.transform in (LOG, INTERVAL)]
+    curved = [position for position, prior in enumerate(scalars) if prior.transform in (LOG, INTERVAL, ORDERED)]
     return x, np.isfinite(x).all(axis=1) & (np.abs(x[:, curved]) < _FARTHEST).all(axis=1)
 
 

@@ -24,7 +24,7 @@ from bayesglmm.engine.elimination import Elimination, eliminate
 from bayesglmm.engine.factor import FactorLayout, RelativeFactor
 from bayesglmm.engine.pattern import Pattern
 from bayesglmm.engine.pirls import Mode, Rows, find_mode
-from bayesglmm.families.rows import compile_rows
+from bayesglmm.engine.row_kernels import row_kernels
 
 __all__ = ["Evaluation", "LaplaceMarginal"]
 
@@ -84,17 +84,28 @@ class LaplaceMarginal:
 
         ``centered`` as in `GroupEffects.columns` (Lambda is that of the effects there), ``chain`` as in `Pattern.of`.
         """
-        kernels = compile_rows(design.family_link.row)
+        kernels = row_kernels(design)
         effects = EffectColumns.of(design, centered)
         K = len(design.family_names)
-        rows = Rows(design.y, design.size, design.weights, effects, Pattern.of(design, effects, chain), kernels, K)
+        rows = Rows(
+            design.y,
+            design.size,
+            design.weights,
+            effects,
+            Pattern.of(design, effects, chain),
+            kernels,
+            K,
+            design.auxiliary,
+        )
         return cls(design, rows, FactorLayout.of(design), float(design.weights @ design.log_constants), expected)
 
     def with_response(self, y: np.ndarray) -> LaplaceMarginal:
         """Return the same for another response y (n,)."""
         design = self.design.with_response(y)
         constant = float(design.weights @ design.log_constants)
-        return replace(self, design=design, rows=replace(self.rows, y=design.y), constant=constant)
+        return replace(
+            self, design=design, rows=replace(self.rows, y=design.y, auxiliary=design.auxiliary), constant=constant
+        )
 
     def evaluate(
         self,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesglmm.covariance.correlation import correlation_adjoint
-from bayesglmm.density.kernel import group_factor, natural_scalars
+from bayesglmm.density.kernel import group_factor, natural_scalars, pull_back_scalars
 from bayesglmm.density.layout import SD, STRUCTURE, Layout, Q
 from bayesglmm.design import Design
 from bayesglmm.engine.marginal import Evaluation, LaplaceMarginal
@@ -172,5 +172,5 @@ class PenalisedMarginal:
             assert sds.start == term[SD]
         family = self.layout.family
         natural = np.where(self._logged, raw[at:] / head.values[family], raw[at:])
-        out[family] += natural * head.slopes[family]
+        pull_back_scalars(self.parameters.table, family.start, natural, head.slopes, out)
         return out

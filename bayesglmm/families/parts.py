@@ -1,15 +1,41 @@
-"""Parameters of a response distribution beside its mean: sigma, the coefficients of log sigma, cutpoints."""
+"""Parameters of a response distribution beside its mean: sigma, the coefficients of log sigma, cutpoints.
+
+Rows may depend on them through auxiliary predictors a_i and b_i beside eta_i (see `extended`).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from bayesglmm.priors.prior import Prior
 
-__all__ = ["FamilyPart", "PartKind"]
+if TYPE_CHECKING:
+    from bayesglmm.families.record import Dispersion
+
+__all__ = ["FamilyPart", "PartKind", "Predictor"]
 
 type PartKind = Literal["scale", "coefficient", "ordered"]
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """One auxiliary predictor of a family's rows, or the pair of them that cutpoints are.
+
+    Attributes
+    ----------
+    name : str
+        Of the parameter: ``sigma``, ``zero``, ``cutpoint``.
+    form : {"scale", "formula", "cutpoints"}
+        The logarithm of one positive scalar (a dispersion formula may take its place); the columns of the formula that a
+        specification gives under this name; or, as a and b, the cutpoints above and below a row's category.
+    rule : Dispersion or None
+        Default prior and start of a scale.
+    """
+
+    name: str
+    form: Literal["scale", "formula", "cutpoints"]
+    rule: Dispersion | None = None
 
 
 @dataclass(frozen=True)

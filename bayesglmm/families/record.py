@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesglmm.families.parts import Predictor
+
 __all__ = [
     "Array",
     "Dispersion",
@@ -81,6 +83,8 @@ class FamilyLink:
     linear : bool
         Whether ``l`` is a parabola in eta with its top at y, of curvature 1 / (phi size)^2: what mixed model
         equations and REML are for.
+    simulate : callable or None
+        Stands in for `Family.simulate` where responses depend on the link in another way than through mu.
     """
 
     link: Link
@@ -89,6 +93,7 @@ class FamilyLink:
     code: str
     information: Information
     linear: bool = False
+    simulate: Callable[..., Array] | None = None
 
 
 @dataclass(frozen=True)
@@ -100,11 +105,11 @@ class Encoded:
     values : ndarray, shape (n,)
         The response; a missing value is nan.
     labels : tuple of str or None
-        For a column of two labels, what was coded as 0 and what as 1.
+        For a column of labels, what was coded as 0, as 1, ...
     """
 
     values: Array
-    labels: tuple[str, str] | None = None
+    labels: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -205,6 +210,10 @@ class Family:
         The distribution of a row whose standard error is known, ``%s`` in its place; empty for families without.
     phi : Dispersion or None
         What else there is to know of the dispersion parameter; None without one.
+    predictors : tuple of Predictor
+        Auxiliary predictors a and b of a family whose rows are extended ones (`extended`); then, in the place of phi,
+        ``simulate(rng, mu, size, first, second)`` and the links' ``graph`` take what each predictor stands for: the
+        scalar (or its value row by row), the linear predictor of a formula, the cutpoints.
     """
 
     name: str
@@ -225,3 +234,4 @@ class Family:
     scale: Callable[[Array, Array, str], float]
     latex_se: str = ""
     phi: Dispersion | None = None
+    predictors: tuple[Predictor, ...] = ()

@@ -79,7 +79,11 @@ def _by_variable(free: dict[str, str], density: JointDensity) -> Iterator[tuple[
     for part in design.family_parts:
         candidates = (part.name, f"{part.name}_variance", f"{part.name}_precision")
         own = at[position : position + part.size]
-        yield next(c for c in candidates if c in free), own[0] if part.dim is None else own
+        whole = [c for c in candidates if c in free]
+        if whole:
+            yield whole[0], own[0] if part.dim is None else own
+        else:
+            yield from ((f"{part.name}_{k}", own[k]) for k in range(part.size))
         position += part.size
 
 

@@ -17,6 +17,7 @@ from bayesglmm.frequentist.fit import Fit
 from bayesglmm.frequentist.fixed.notes import caveat_on, is_least_squares, notes_on
 from bayesglmm.frequentist.fixed.search import Unpooled, search
 from bayesglmm.frequentist.modes import mode_table
+from bayesglmm.frequentist.scalar_only import require_one_dispersion
 from bayesglmm.frequentist.search.optimum import Optimum, OptimumStatus
 
 __all__ = ["MAX_EFFECTS", "FixedGroups", "PreparedFixed"]
@@ -42,6 +43,7 @@ class FixedGroups:
 
     def prepare(self, design: Design) -> PreparedFixed:
         """Lay the method out; FitError for more than `MAX_EFFECTS` group effects."""
+        require_one_dispersion(design, self.method)
         if design.n_effects > MAX_EFFECTS:
             raise FitError(
                 f"the group terms have {design.n_effects} effects, more than the {MAX_EFFECTS} that method 'fixed' "

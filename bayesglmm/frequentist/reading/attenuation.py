@@ -88,6 +88,11 @@ def attenuation(fit: Any) -> Attenuation:
     """
     model = ConditionalModel.of(fit, "attenuation")
     design = model.design
+    if design.auxiliary is not None:
+        raise SpecificationError(
+            f"attenuation() knows means that depend on the linear predictor alone, and responses of this "
+            f"{design.spec.family} model depend on {', '.join(design.family_names)} as well."
+        )
     if not design.coefficients:
         raise SpecificationError("attenuation() compares coefficients, and this model has none; add an intercept.")
     v = model.row_variances()
