@@ -12,6 +12,9 @@ from bayesglmm.parameters import Scales
 
 __all__ = ["Working"]
 
+#: Further out no phi means anything, and its square would overflow.
+_LARGEST_LOG = 300.0
+
 
 @dataclass(frozen=True, eq=False)
 class Working:
@@ -52,8 +55,9 @@ class Working:
         return self.theta.stop + int(self.design.dispersion is not None)
 
     def split(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-        """Return beta, theta and log phi (0 without dispersion)."""
-        return x[: self.n_beta], x[self.theta], float(x[-1]) if self.size > self.theta.stop else 0.0
+        """Return beta, theta and log phi (0 without dispersion; held where phi would overflow)."""
+        log_phi = float(np.clip(x[-1], -_LARGEST_LOG, _LARGEST_LOG)) if self.size > self.theta.stop else 0.0
+        return x[: self.n_beta], x[self.theta], log_phi
 
     def units(self) -> np.ndarray:
         """Return the matrix of x = units w: coefficients through the QR factor of X, nearly uncorrelated in w."""
