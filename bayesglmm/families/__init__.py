@@ -46,6 +46,7 @@ _ELSEWHERE = MappingProxyType(
         "nbinom": "negative_binomial",
         "nbinom2": "negative_binomial",
         "negbin": "negative_binomial",
+        "negbinomial": "negative_binomial",
         "nb": "negative_binomial",
         "beta_family": "beta",
         "normal": "gaussian",

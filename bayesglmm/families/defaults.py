@@ -1,5 +1,8 @@
 """What several families answer alike."""
 
+# One signature serves every family; not every family uses all of its arguments.
+# ruff: noqa: ARG001
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -8,7 +11,7 @@ import numpy as np
 
 from bayesglmm.families.record import Array
 
-__all__ = ["half_normal_root", "mean_is_mu", "no_constant"]
+__all__ = ["half_normal_root", "mean_is_mu", "no_constant", "no_information"]
 
 
 def mean_is_mu(mu: Array, size: Array) -> Array:
@@ -29,3 +32,8 @@ def half_normal_root(*, inverse: bool) -> Callable[[float], tuple[str, Mapping[s
     """
     name = "InverseGamma" if inverse else "Gamma"
     return lambda scale: (name, {"alpha": 0.5, "beta": 0.5})
+
+
+def no_information(eta: Array, size: Array, phi: float) -> Array:
+    """Raise: for rows with auxiliary predictors no expectation is known, and methods that need one refuse them."""
+    raise NotImplementedError("no expected information for rows with auxiliary predictors")

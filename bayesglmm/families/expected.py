@@ -62,7 +62,8 @@ def _log_probabilities(link: str, eta: Array) -> tuple[Array, Array, Array]:
     if link == "probit":
         return special.log_ndtr(eta), special.log_ndtr(-eta), -0.5 * (eta * eta + _LOG_2PI)
     w = np.exp(np.minimum(eta, _CLOGLOG_END))
-    return np.log(-np.expm1(-w)), -w, eta - w
+    # exp(eta) underflows before its logarithm does.
+    return np.where(eta < -30.0, eta, np.log(-np.expm1(-np.maximum(w, 1e-300)))), -w, eta - w
 
 
 def beta_information(link: str) -> Information:

@@ -12,6 +12,9 @@ from bayesglmm.parameters import Scales
 
 __all__ = ["Working"]
 
+#: Further out no phi means anything, and its square would overflow.
+_LARGEST_LOG = 300.0
+
 
 @dataclass(frozen=True, eq=False)
 class Working:
@@ -57,12 +60,15 @@ class Working:
         return slice(self.theta.stop, self.theta.stop + len(self.design.family_names))
 
     def split(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return beta, theta and the working family scalars (K,)."""
-        return x[: self.n_beta], x[self.theta], x[self.family]
+        """Return beta, theta and the working family scalars (K,); a log phi is held where phi would overflow."""
+        family = x[self.family]
+        held = family if self.design.dispersion is None else np.clip(family, -_LARGEST_LOG, _LARGEST_LOG)
+        return x[: self.n_beta], x[self.theta], held
 
     def split_phi(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         """Return beta, theta and log phi (0 without dispersion), for methods that know one scalar dispersion."""
-        return x[: self.n_beta], x[self.theta], float(x[-1]) if self.size > self.theta.stop else 0.0
+        beta, theta, family = self.split(x)
+        return beta, theta, float(family[-1]) if len(family) else 0.0
 
     def units(self) -> np.ndarray:
         """Return the matrix of x = units w: coefficients through the QR factor of X, nearly uncorrelated in w."""
