@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from bayesglmm.coding import evaluate, learn_coding
+from bayesglmm.auxiliary import Auxiliary, build_auxiliary
+from bayesglmm.coding import Coding, evaluate, learn_coding
 from bayesglmm.design import Design, offset_of
 from bayesglmm.errors import DataWarning
 from bayesglmm.families import get_family
+from bayesglmm.families.parts import Predictor
 from bayesglmm.formula import node_text, require_available
 from bayesglmm.formula.tree import Name
 from bayesglmm.grouping import group_effects
@@ -50,7 +53,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame) -> Design:
     used, dropped = validate_columns(spec, data)
     formula = spec.formula
     rows, labels = _response_rows(spec, used)
-    coding, X = learn_coding(formula.common, used)
+    coding, X = _common_part(spec, used)
     design = Design(
         spec=spec,
         rows=rows,
@@ -62,6 +65,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame) -> Design:
         row_labels=used.index,
         dropped=dropped,
         fingerprint=_fingerprint(used),
+        auxiliary=_auxiliary(spec, used, rows, labels),
     )
     for problem in validate(design, used):
         # Point at the caller's line, however deep in this package the model is made.
@@ -69,7 +73,33 @@ def build_design(spec: ModelSpec, data: pd.DataFrame) -> Design:
     return design
 
 
-def _response_rows(spec: ModelSpec, data: pd.DataFrame) -> tuple[np.ndarray, tuple[str, str] | None]:
+def _common_part(spec: ModelSpec, data: pd.DataFrame) -> tuple[Coding, np.ndarray]:
+    """Code the common part; where cutpoints play the part of the intercept it is coded with one, which is left out."""
+    common = spec.formula.common
+    if not _has_cutpoints(spec):
+        return learn_coding(common, data)
+    coding, X = learn_coding(replace(common, intercept=True), data)
+    return coding.without_intercept(), np.ascontiguousarray(X[:, 1:])
+
+
+def _has_cutpoints(spec: ModelSpec) -> bool:
+    return any(predictor.form == "cutpoints" for predictor in get_family(spec.family).predictors)
+
+
+def _auxiliary(
+    spec: ModelSpec, data: pd.DataFrame, rows: np.ndarray, labels: tuple[str, ...] | None
+) -> Auxiliary | None:
+    """Lay out what rows depend on beside eta and one dispersion, if anything."""
+    family, formulas = get_family(spec.family), spec.auxiliary_formulas
+    if not family.predictors and not formulas:
+        return None
+    adapted = not family.predictors
+    predictors = (Predictor(str(family.dispersion), "scale", family.phi),) if adapted else family.predictors
+    scale = family.scale(rows[0], rows[1], spec.link)
+    return build_auxiliary(predictors, formulas, adapted, data, rows[0], scale, labels or ())
+
+
+def _response_rows(spec: ModelSpec, data: pd.DataFrame) -> tuple[np.ndarray, tuple[str, ...] | None]:
     response = spec.formula.response
     rows = np.ones((4, len(data)))
     if isinstance(response.expression, Name):

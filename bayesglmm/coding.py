@@ -22,7 +22,7 @@ from bayesglmm.errors import DataError, Problem
 from bayesglmm.formula import columns, common_text, component_names, expression_text
 from bayesglmm.formula.tree import Binary, Call, Common, Name, Node, Number, Sum, Unary
 
-__all__ = ["INTERCEPT", "Coding", "evaluate", "learn_coding"]
+__all__ = ["INTERCEPT", "Coding", "evaluate", "learn_coding", "level_columns"]
 
 #: Name of the column of ones.
 INTERCEPT = "Intercept"
@@ -52,6 +52,12 @@ class Coding:
     categorical: tuple[bool, ...]
     _learned: Any = field(repr=False, compare=False)
     _factors: frozenset[str] = frozenset()
+    _intercept_left_out: bool = False
+
+    def without_intercept(self) -> Coding:
+        """Return the same coding without its first column, the intercept."""
+        rest = (self.names[1:], self.columns, self.terms[1:], self.categorical[1:])
+        return Coding(*rest, self._learned, self._factors, True)
 
     def matrix(self, data: pd.DataFrame) -> np.ndarray:
         """Return the (n, p) matrix of ``data`` in the learned coding, its levels, means and knots.
@@ -66,6 +72,17 @@ class Coding:
         with _said_of(self.columns, "these rows cannot be coded as those that the model learned from"):
             matrix = self._learned.evaluate_new_data(_renamed(data, self.columns, self._factors)).design_matrix
             return np.ascontiguousarray(matrix, dtype=np.float64).reshape(len(data), -1)
+
+
+def level_columns(coding: Coding, X: np.ndarray) -> tuple[bool, ...]:
+    """Tell levels of a linear predictor from differences: the intercept, or the cells of the first full factor."""
+    if coding.names[:1] == (INTERCEPT,):
+        return tuple(name == INTERCEPT for name in coding.names)
+    for term in dict.fromkeys(coding.terms):
+        cells = [t == term and c for t, c in zip(coding.terms, coding.categorical, strict=True)]
+        if any(cells) and np.array_equal(X[:, cells].sum(axis=1), np.ones(len(X))):
+            return tuple(cells)
+    return tuple(False for _ in coding.names)
 
 
 @contextlib.contextmanager

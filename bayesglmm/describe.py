@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
+
 from bayesglmm.design import Design
+from bayesglmm.formula import one_sided_text
 from bayesglmm.parameters import Parameters
 from bayesglmm.priors.prior import Prior
 
@@ -27,6 +30,10 @@ def describe(design: Design, parameters: Parameters) -> str:
 
 def _response(design: Design) -> str:
     name, y = design.response_name, design.y
+    if design.response_labels and design.auxiliary is not None:
+        counts = np.bincount(y.astype(np.int64), minlength=len(design.response_labels))
+        shown = ", ".join(f"{label!r} ({n})" for label, n in zip(design.response_labels, counts, strict=True))
+        return f"{name}, categories in order: {shown}"
     if design.response_labels:
         failure, success = design.response_labels
         return f"{name}: {success!r} is a success ({y.sum():.0f} rows), {failure!r} a failure"
@@ -50,6 +57,8 @@ def _terms(design: Design) -> Iterator[str]:
         yield "offset: " + " + ".join(str(o) for o in _offsets(design))
     if design.spec.weights is not None:
         yield f"weights: {design.spec.weights}"
+    for name, common in design.spec.auxiliary_formulas.items():
+        yield f"{'logit' if name == 'zero' else 'log'} of {name}: {one_sided_text(common)}"
     for group in design.groups:
         levels = group.factor.levels
         shown = ", ".join(levels[:3]) + (", ..." if len(levels) > 3 else "")
@@ -79,9 +88,9 @@ def prior_rows(design: Design, parameters: Parameters) -> Iterator[tuple[str, st
         if cor is not None:
             name = f"cor({group.name})"
             yield name + ("*" if name in parameters.given else ""), f"{cor}", ""
-    if design.dispersion is not None and parameters.dispersion is not None:
-        star = "*" if design.dispersion in parameters.given else ""
-        yield design.dispersion + star, f"{parameters.dispersion}", ""
+    for part, priors in zip(design.family_parts, parameters.family, strict=True):
+        for name, prior in zip(part.names, priors, strict=True):
+            yield name + ("*" if name in parameters.given else ""), f"{prior}", ""
 
 
 def _raw_intercept(parameters: Parameters) -> str:

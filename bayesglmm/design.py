@@ -9,12 +9,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from bayesglmm.coding import Coding, evaluate
+from bayesglmm.auxiliary import Auxiliary
+from bayesglmm.auxiliary import offset_of as offset_sum
+from bayesglmm.coding import Coding
 from bayesglmm.errors import DataError, Problem
 from bayesglmm.families import Family, FamilyLink, get_family
+from bayesglmm.families.parts import FamilyPart
 from bayesglmm.formula import columns
 from bayesglmm.formula.tree import Formula
 from bayesglmm.grouping import INTERCEPT, GroupEffects
+from bayesglmm.priors.defaults import dispersion_default
 from bayesglmm.spec import ModelSpec
 
 __all__ = ["Design", "NewRows", "offset_of"]
@@ -62,11 +66,13 @@ class Design:
     response_name : str
         The response without its trials, standard errors and weights, as the formula prints it.
     response_labels : tuple of str or None
-        (failure, success) of a response with two labels.
+        (failure, success) of a response with two labels; the categories of an ordered one.
     row_labels : Index, length n
         Labels of the rows that are used.
     dropped : Index
         Labels of the rows left out for missing values (``missing="drop"`` only).
+    auxiliary : Auxiliary or None
+        What rows depend on beside eta, where that is more than one dispersion for all of them.
     fingerprint : str
         SHA-256 of the values in the columns that the model uses.
     """
@@ -77,10 +83,11 @@ class Design:
     groups: tuple[GroupEffects, ...]
     coding: Coding = field(repr=False)
     response_name: str
-    response_labels: tuple[str, str] | None
+    response_labels: tuple[str, ...] | None
     row_labels: pd.Index = field(repr=False)
     dropped: pd.Index
     fingerprint: str
+    auxiliary: Auxiliary | None = None
 
     @property
     def y(self) -> np.ndarray:
@@ -129,13 +136,35 @@ class Design:
 
     @property
     def dispersion(self) -> str | None:
-        """Name of the dispersion parameter that is estimated, or None (``y | se(s)`` fixes it)."""
+        """Name of the dispersion parameter of all rows, or None: ``y | se(s)`` fixes it, a formula makes it vary."""
+        if self.auxiliary is not None:
+            return None
         return None if self.spec.formula.response.se is not None else self.family.dispersion
+
+    @functools.cached_property
+    def family_parts(self) -> tuple[FamilyPart, ...]:
+        """Family parameters that are estimated, variable by variable: the *family scalars*."""
+        if self.auxiliary is not None:
+            return self.auxiliary.parts
+        rule = self.family.phi
+        if self.dispersion is None or rule is None:
+            return ()
+        scale = self.family.scale(self.y, self.size, self.spec.link)
+        prior = dispersion_default(rule.prior, scale)
+        return (FamilyPart(self.dispersion, "scale", (rule.start(scale),), (prior,)),)
+
+    @property
+    def family_names(self) -> tuple[str, ...]:
+        """Names of the K family scalars."""
+        return tuple(name for part in self.family_parts for name in part.names)
 
     @property
     def is_linear(self) -> bool:
-        """Whether this is a linear mixed model: log densities of rows are parabolas in eta (`FamilyLink.linear`)."""
-        return self.family_link.linear
+        """Whether this is a linear mixed model: log densities of rows are parabolas in eta (`FamilyLink.linear`).
+
+        With one dispersion for all rows: sums over rows serve every value of it.
+        """
+        return self.family_link.linear and self.auxiliary is None
 
     @property
     def n_effects(self) -> int:
@@ -192,7 +221,8 @@ class Design:
         rows = self.rows.copy()
         rows[0] = y
         digest = hashlib.sha256(self.fingerprint.encode() + np.ascontiguousarray(y, dtype=np.float64).tobytes())
-        return replace(self, rows=rows, fingerprint=digest.hexdigest())
+        auxiliary = None if self.auxiliary is None else self.auxiliary.with_response(rows[0])
+        return replace(self, rows=rows, fingerprint=digest.hexdigest(), auxiliary=auxiliary)
 
     def new_rows(self, data: pd.DataFrame) -> NewRows:
         """Return rows of ``data`` in the learned coding; the response is not needed.
@@ -233,10 +263,7 @@ def _missing_rows(column: str, missing: pd.Series) -> Problem:
 
 def offset_of(formula: Formula, data: pd.DataFrame) -> np.ndarray:
     """Return the sum of the formula's offsets, shape (n,)."""
-    total = np.zeros(len(data))
-    for expression in formula.common.offsets:
-        total += evaluate(expression, data)
-    return total
+    return offset_sum(formula.common, data)
 
 
 def _offset_columns(formula: Formula) -> list[str]:

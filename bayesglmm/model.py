@@ -41,8 +41,12 @@ class GLMM:
     priors : mapping, optional
         Priors by parameter: ``{"beta": ("Normal", {"mu": 0, "sigma": 2.5}), "sd(female)": ...}``; the most specific key
         wins, the rest have defaults scaled to the data.
-    residual, dispersion, known_covariances : optional
-        Residual structures, dispersion formulas and given covariance matrices: not available yet.
+    dispersion : str, optional
+        Formula of the logarithm of the dispersion parameter: ``"~ 0 + sex"`` gives each sex a sigma of its own.
+    zero : str, optional
+        Formula of the logit of the zero part's probability, for zero-inflated and hurdle families; ``"~ 1"`` if left out.
+    residual, known_covariances : optional
+        Residual structures and given covariance matrices: not available yet.
     weights : str, optional
         Column of positive numbers that multiply the rows' log-likelihoods.
     missing : {"raise", "drop"}
@@ -71,6 +75,7 @@ class GLMM:
         priors: Mapping[str, Any] | None = None,
         residual: str | None = None,
         dispersion: str | None = None,
+        zero: str | None = None,
         weights: str | None = None,
         missing: str = "raise",
         known_covariances: Mapping[str, Any] | None = None,
@@ -86,10 +91,11 @@ class GLMM:
             "priors": {} if priors is None else priors,
             "residual": residual,
             "dispersion": dispersion,
+            "zero": zero,
             "weights": weights,
             "missing": missing,
         }
-        left_out = {"link", "residual", "dispersion", "weights"}
+        left_out = {"link", "residual", "dispersion", "zero", "weights"}
         spec = ModelSpec(**{k: v for k, v in given.items() if v is not None or k not in left_out})
         self._hold(spec, data, {})
 

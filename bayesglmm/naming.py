@@ -101,9 +101,12 @@ class Names:
 def _fixed(design: Design) -> set[str]:
     """Return the names that do not depend on what columns are called."""
     taken = {*_RESERVED, *(f"beta_{k}" for k in range(len(design.coefficients)))}
-    dispersion = design.family.dispersion
-    if dispersion is not None:
-        taken |= {dispersion, f"{dispersion}_variance", f"{dispersion}_precision"}
+    for name in filter(None, (design.family.dispersion, *(part.name for part in design.family_parts))):
+        taken |= {name, f"{name}_variance", f"{name}_precision"}
+    for part in design.family_parts:
+        if part.dim is not None:
+            taken |= {part.dim, f"{part.name}_columns", f"{part.name}_offset"}
+            taken |= {f"{part.name}_{k}" for k in range(part.size)}
     return taken
 
 

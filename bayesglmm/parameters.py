@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bayesglmm.coding import level_columns
 from bayesglmm.design import Design
 from bayesglmm.errors import Problem, SpecificationError
-from bayesglmm.grouping import INTERCEPT, GroupEffects
+from bayesglmm.families.parts import FamilyPart
+from bayesglmm.grouping import GroupEffects
 from bayesglmm.priors.defaults import (
     coefficient_defaults,
     correlation_default,
-    dispersion_default,
     sd_default,
 )
 from bayesglmm.priors.prior import Prior
@@ -56,7 +57,7 @@ class Scales:
             scale=family.scale(design.y, design.size, link),
             columns=_spreads(design.X.T),
             effects=tuple(_effect_spreads(g) for g in design.groups),
-            levels=_levels(design),
+            levels=level_columns(design.coding, design.X),
         )
 
 
@@ -73,8 +74,8 @@ class Parameters:
         For each group term, one prior an effect.
     cors : tuple of (Prior or None)
         For each group term, the prior of its correlation matrix.
-    dispersion : Prior or None
-        Prior of sigma.
+    family : tuple of tuple of Prior
+        For each part of `Design.family_parts`, one prior a scalar.
     given : frozenset of str
         Names of the parameters whose prior was given; the others have defaults.
     centered : bool
@@ -83,6 +84,8 @@ class Parameters:
         Column means (0 for the intercept itself, and everywhere if not ``centered``).
     scales : Scales
         What defaults and starting points are scaled to.
+    family_parts : tuple of FamilyPart
+        As in the design.
     shortened : tuple of float
         For each standard deviation of group effects, the scale of its coordinate (see `ScalarPrior.shortened`) or 0
         where it is sampled as its logarithm; empty where all are.
@@ -91,11 +94,12 @@ class Parameters:
     coefficients: tuple[Prior, ...]
     sds: tuple[tuple[Prior, ...], ...]
     cors: tuple[Prior | None, ...]
-    dispersion: Prior | None
+    family: tuple[tuple[Prior, ...], ...]
     given: frozenset[str]
     centered: bool
     center: np.ndarray
     scales: Scales
+    family_parts: tuple[FamilyPart, ...] = ()
     shortened: tuple[float, ...] = ()
 
     def with_short_tails(self, scales: Sequence[float]) -> Parameters:
@@ -110,13 +114,14 @@ class Parameters:
 
     @functools.cached_property
     def scalars(self) -> tuple[ScalarPrior, ...]:
-        """Priors of coefficients, standard deviations and dispersion, in the order of the unconstrained vector."""
+        """Priors of coefficients, standard deviations and family scalars, in the order of the unconstrained vector."""
         coded = [scalar_prior(p, "coefficient") for p in self.coefficients]
         sds = [scalar_prior(p, "scale") for term in self.sds for p in term]
         scales = self.shortened or (0.0,) * len(sds)
         coded += [p.shortened(s) if s > 0.0 else p for p, s in zip(sds, scales, strict=True)]
-        if self.dispersion is not None:
-            coded.append(scalar_prior(self.dispersion, "scale"))
+        for part, priors in zip(self.family_parts, self.family, strict=True):
+            own = [scalar_prior(p, part.role) for p in priors]
+            coded += [own[0], *(p.above_the_last() for p in own[1:])] if part.kind == "ordered" else own
         return tuple(coded)
 
     @functools.cached_property
@@ -144,8 +149,8 @@ def build_parameters(design: Design) -> Parameters:
     coefficients = [next(given) for _ in design.coefficients]
     sds = [[next(given) for _ in g.effects] for g in design.groups]
     cors = [next(given) if g.structure.correlated else None for g in design.groups]
-    dispersion = next(given) if design.dispersion else None
-    problems = [*resolution.problems, *_improper(design, sds)]
+    family = [[next(given) for _ in part.names] for part in design.family_parts]
+    problems = [*resolution.problems, *_improper(design, sds), *_unlike(design, family)]
     if problems:
         raise SpecificationError(problems)
 
@@ -165,20 +170,39 @@ def build_parameters(design: Design) -> Parameters:
             (p or correlation_default()) if g.structure.correlated else None
             for g, p in zip(design.groups, cors, strict=True)
         ),
-        dispersion=(dispersion or dispersion_default(scales.scale)) if design.dispersion else None,
+        family=tuple(
+            tuple(p or default for p, default in zip(priors, part.defaults, strict=True))
+            for priors, part in zip(family, design.family_parts, strict=True)
+        ),
         given=frozenset(parameter.name for parameter, prior in named if prior is not None),
         centered=centered,
         center=_center(design, centered),
         scales=scales,
+        family_parts=design.family_parts,
     )
 
 
 def _every_parameter(design: Design) -> list[Parameter]:
-    """List all parameters that can have a prior: coefficients, sds, correlations, dispersion."""
+    """List all parameters that can have a prior: coefficients, sds, correlations, family scalars."""
     every = [Parameter.coefficient(name) for name in design.coefficients]
     every += [Parameter.sd(g.name, e, g.sd_name(e)) for g in design.groups for e in g.effects]
     every += [Parameter.cor(g.name) for g in design.groups if g.structure.correlated]
-    return every + ([Parameter.dispersion(design.dispersion)] if design.dispersion else [])
+    for part in design.family_parts:
+        every += [Parameter.of_family(part.name, name, part.role) for name in part.names]
+    return every
+
+
+def _unlike(design: Design, given: Sequence[Sequence[Prior | None]]) -> Iterator[Problem]:
+    """Yield ordered parameters whose priors are not all of one kind: they are one variable."""
+    for part, priors in zip(design.family_parts, given, strict=True):
+        kinds = {(p or default).dist for p, default in zip(priors, part.defaults, strict=True)}
+        real = all(p.distribution.support == "real" for p in priors if p is not None)
+        if part.kind == "ordered" and (len(kinds) > 1 or not real):
+            message = (
+                f"{part.name} is one ordered vector: its priors are of one kind, Normal, StudentT, Cauchy or Flat. Give "
+                f'them all by "{part.name}", or give each of {", ".join(part.names)} the same kind.'
+            )
+            yield Problem(f"priors, key {part.name}", message, "prior")
 
 
 def _improper(design: Design, given: Sequence[Sequence[Prior | None]]) -> Iterator[Problem]:
@@ -212,15 +236,3 @@ def _spreads(columns: np.ndarray) -> np.ndarray:
 def _effect_spreads(group: GroupEffects) -> np.ndarray:
     slopes = _spreads(group.slopes)
     return np.concatenate([[1.0], slopes]) if group.has_intercept else slopes
-
-
-def _levels(design: Design) -> tuple[bool, ...]:
-    """Tell levels of the linear predictor from differences: the intercept, or the cells of the first full factor."""
-    names, coding = design.coefficients, design.coding
-    if design.has_intercept:
-        return tuple(name == INTERCEPT for name in names)
-    for term in dict.fromkeys(coding.terms):
-        cells = [t == term and c for t, c in zip(coding.terms, coding.categorical, strict=True)]
-        if any(cells) and np.array_equal(design.X[:, cells].sum(axis=1), np.ones(design.n_rows)):
-            return tuple(cells)
-    return tuple(False for _ in names)

@@ -65,7 +65,7 @@ def misnamed(columns: Sequence[Published], design: Design) -> Iterator[str]:
     names = list(design.coefficients)
     names += [group.sd_name(effect) for group in design.groups for effect in group.effects]
     names += [name for group in design.groups for name in group.cor_names()]
-    names += [design.dispersion] if design.dispersion is not None else []
+    names += design.family_names
     for column in columns:
         for name in column.estimates:
             if name not in names:

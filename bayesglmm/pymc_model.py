@@ -20,6 +20,7 @@ from bayesglmm.naming import GroupNames, Names
 from bayesglmm.parameters import Parameters
 from bayesglmm.priors.prior import Prior
 from bayesglmm.priors.registry import DISTRIBUTIONS, Distribution
+from bayesglmm.pymc_family import auxiliary_graph
 
 __all__ = [
     "block_distribution",
@@ -76,6 +77,9 @@ def coords_of(design: Design, names: Names) -> dict[str, np.ndarray]:
         if group.n_effects > 1:
             coords[called.effect_dim] = np.array(group.effects, dtype=str)
             coords[called.effect_dim_bis] = np.array(group.effects, dtype=str)
+    for part in design.family_parts:
+        if part.dim is not None:
+            coords[part.dim] = np.array(part.labels, dtype=str)
     return coords
 
 
@@ -98,9 +102,9 @@ def build_pymc_model(design: Design, parameters: Parameters) -> Any:
             eta = eta + _group_part(pm, pt, group, called, parameters.sds[t], parameters.lkj[t])
         phi: Any = 1.0
         if design.dispersion is not None:
-            prior = parameters.dispersion
-            assert prior is not None
-            phi = _scale(pm, pt, design.dispersion, [prior], None)
+            phi = _scale(pm, pt, design.dispersion, parameters.family[0], None)
+        elif design.auxiliary is not None:
+            phi = auxiliary_graph(pm, pt, design.auxiliary, parameters, _scale, _block)
         size = pm.Data("size", design.size, dims="row") if (design.size != 1.0).any() else design.size
         observed = pm.Data("response", design.y, dims="row")
         graph = design.family_link.graph
@@ -135,10 +139,12 @@ def _coefficients(pm: Any, pt: Any, design: Design, parameters: Parameters) -> A
     return pm.Deterministic("beta", pt.concatenate(parts), dims="coefficient")
 
 
-def _block(pm: Any, pt: Any, name: str, priors: Sequence[Prior], dims: str | None, role: Role) -> Any:
+def _block(
+    pm: Any, pt: Any, name: str, priors: Sequence[Prior], dims: str | None, role: Role, **options: Any
+) -> Any:
     params = stacked_params(priors)
     assert params is not None
-    return block_distribution(priors[0], role).graph(pm, pt, name, params, dims)
+    return block_distribution(priors[0], role).graph(pm, pt, name, params, dims, **options)
 
 
 def _scale(pm: Any, pt: Any, name: str, priors: Sequence[Prior], dims: str | None) -> Any:

@@ -18,6 +18,7 @@ from bayesglmm.grouping import GroupEffects
 from bayesglmm.naming import GroupNames, Names
 from bayesglmm.parameters import Parameters
 from bayesglmm.priors.prior import Prior
+from bayesglmm.pymc_family import auxiliary_data, auxiliary_lines
 from bayesglmm.pymc_model import (
     Role,
     block_distribution,
@@ -192,8 +193,10 @@ def _group_lines(
 def _response_lines(design: Design, parameters: Parameters, name: str) -> Iterator[str]:
     code = design.family_link.code.rstrip("\n").split("\n")
     yield f"# Response: {design.spec.family}, {design.spec.link} link."
-    if parameters.dispersion is not None and design.dispersion is not None:
-        yield from _scale_lines("phi", design.dispersion, [parameters.dispersion], None)
+    if design.dispersion is not None:
+        yield from _scale_lines("phi", design.dispersion, parameters.family[0], None)
+    elif design.auxiliary is not None:
+        yield from auxiliary_lines(design.auxiliary, parameters, _scale_lines, _source)
     elif _uses("phi", code):
         yield "phi = 1.0"
     if (design.size != 1.0).any():
@@ -246,6 +249,8 @@ def _data_statements(design: Design, parameters: Parameters) -> Iterator[str]:
     if parameters.centered and len(design.coefficients) > 1:
         means = array_text("column_means", parameters.center[1:])
         yield f"# Means of the columns other than the intercept.\n{means}"
+    if design.auxiliary is not None:
+        yield from auxiliary_data(design.auxiliary)
     for t, group in enumerate(design.groups):
         codes = array_text(f"g{t}_levels", group.codes, "int32")
         yield f"# Group effects g{t}: the level of each row, counted from 0.\n{codes}"

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from bayesglmm.errors import FormulaError, nearest
-from bayesglmm.formula import Formula, columns, name_text, parse
+from bayesglmm.formula import Common, Formula, columns, name_text, one_sided_text, parse, parse_one_sided
 from bayesglmm.priors.frozen import FrozenDict
 from bayesglmm.priors.prior import Prior
 from bayesglmm.priors.reading import read_priors
@@ -40,8 +40,12 @@ class ModelSpec(BaseModel):
         Column that multiplies the rows' log-likelihoods.
     missing : {"raise", "drop"}
         What to do with rows that have missing values.
-    residual, dispersion : str, optional
-        Residual structures and dispersion formulas: not available yet.
+    residual : str, optional
+        Residual structures: not available yet.
+    dispersion : str, optional
+        Formula of the logarithm of the dispersion parameter, ``"~ 0 + sex"``; one for all rows if left out.
+    zero : str, optional
+        Formula of the logit of the zero part's probability, for families that have one; ``"~ 1"`` if left out.
 
     Raises
     ------
@@ -61,7 +65,8 @@ class ModelSpec(BaseModel):
     weights: str | None = None
     missing: Literal["raise", "drop"] = "raise"
     residual: None = None
-    dispersion: None = None
+    dispersion: str | None = None
+    zero: str | None = None
 
     def __init__(self, /, **given: Any) -> None:
         try:
@@ -82,11 +87,11 @@ class ModelSpec(BaseModel):
     @field_validator("family")
     @classmethod
     def _known_family(cls, given: str) -> str:
-        from bayesglmm.families import FAMILIES
+        from bayesglmm.families import FAMILIES, nearest_family
 
         if given not in FAMILIES:
             allowed = ", ".join(map(repr, FAMILIES))
-            raise ComplaintsError.one(f"{shown(given)} is given.{nearest(given, FAMILIES)} Allowed: {allowed}.")
+            raise ComplaintsError.one(f"{shown(given)} is given.{nearest_family(str(given))} Allowed: {allowed}.")
         return given
 
     @field_validator("formula", mode="before")
@@ -123,7 +128,12 @@ class ModelSpec(BaseModel):
     def _read_priors(cls, given: Any) -> FrozenDict[str, Prior]:
         return read_priors(given)
 
-    @field_validator("residual", "dispersion", mode="before")
+    @field_validator("dispersion", "zero", mode="before")
+    @classmethod
+    def _read_part(cls, given: Any, info: ValidationInfo) -> str | None:
+        return None if given is None else _checked_part(given, str(info.field_name), info.data)
+
+    @field_validator("residual", mode="before")
     @classmethod
     def _not_yet(cls, given: Any) -> None:
         if given is not None:
@@ -139,9 +149,17 @@ class ModelSpec(BaseModel):
 
     def __repr_args__(self) -> Iterator[tuple[str, Any]]:
         yield "formula", str(self.formula)
-        for name in ("family", "link", "priors", "weights", "missing"):
+        for name in ("family", "link", "priors", "weights", "missing", "dispersion", "zero"):
             if getattr(self, name) != type(self).model_fields[name].default:
                 yield name, getattr(self, name)
+
+    @property
+    def auxiliary_formulas(self) -> dict[str, Common]:
+        """The formulas beside that of eta, by the name of the parameter that they are of: ``sigma``, ``zero``."""
+        from bayesglmm.families import get_family
+
+        named = {str(get_family(self.family).dispersion): self.dispersion, "zero": self.zero}
+        return {name: parse_one_sided(text) for name, text in named.items() if text is not None}
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values (text, numbers, dicts) from which `from_dict` makes the same specification."""
@@ -150,6 +168,7 @@ class ModelSpec(BaseModel):
             words["weights"] = self.weights
         if self.missing != "raise":
             words["missing"] = self.missing
+        words |= {name: text for name in ("dispersion", "zero") if (text := getattr(self, name)) is not None}
         if self.priors:
             words["priors"] = {key: prior.model_dump() for key, prior in self.priors.items()}
         return words
@@ -178,6 +197,37 @@ def _check_size(formula: Formula, family: str) -> None:
             takers = " or ".join(repr(f.name) for f in FAMILIES.values() if f.size == word)
             words = f'"y | {word}(...)" is given, and {family} has no {word}.'
             raise ComplaintsError.one(f"{words} Leave it out, or use family = {takers}.")
+
+
+def _checked_part(given: Any, name: str, data: Mapping[str, Any]) -> str:
+    """Return the canonical text of a formula without a response, or say why the family cannot have it."""
+    from bayesglmm.families import FAMILIES
+
+    try:
+        common = parse_one_sided(given)
+    except FormulaError as error:
+        raise ComplaintsError.one(str(error), kind="formula") from error
+    if common == Common(None, False):
+        raise ComplaintsError.one(f'{shown(given)} has no terms; write "~ 1" for one value in all rows.')
+    if "family" in data and not _takes(data["family"], name):
+        takers = ", ".join(repr(f) for f in FAMILIES if _takes(f, name))
+        what = "dispersion parameter" if name == "dispersion" else "part of its own for zeros"
+        raise ComplaintsError.one(
+            f"{shown(given)} is given, and {data['family']} has no {what}. Leave it out, or use one of: {takers}."
+        )
+    if name == "dispersion" and "formula" in data and data["formula"].response.se is not None:
+        raise ComplaintsError.one(
+            f'{shown(given)} is given together with "y | se(...)", which fixes the dispersion. Leave out one of them.'
+        )
+    return one_sided_text(common)
+
+
+def _takes(family: str, name: str) -> bool:
+    """Whether a family has what the formula called ``name`` is of."""
+    from bayesglmm.families import get_family
+
+    record = get_family(family)
+    return record.dispersion is not None if name == "dispersion" else any(p.name == name for p in record.predictors)
 
 
 def _check_response(formula: Formula) -> None:

@@ -198,7 +198,7 @@ def stored_variables(design: Design) -> list[str]:
     wanted = ["beta"] if design.coefficients else []
     for group, called in zip(design.groups, names.groups, strict=True):
         wanted += [called.sd, *([called.cor] if group.structure.correlated else []), called.u]
-    return wanted if design.dispersion is None else [*wanted, design.dispersion]
+    return [*wanted, *(part.name for part in design.family_parts)]
 
 
 def _values(posterior: xr.Dataset, design: Design) -> dict[str, np.ndarray]:

@@ -33,7 +33,7 @@ class Labelled:
 
 
 def labelled_draws(record: ModelRecord, posterior: xr.Dataset, group: bool = False) -> Iterator[Labelled]:
-    """Yield the coefficients, standard deviations, correlations, dispersion and, if ``group``, the group effects."""
+    """Yield coefficients, standard deviations, correlations, family scalars and, if ``group``, the group effects."""
     for k, name in enumerate(record.coefficients):
         yield Labelled("fixed", name, posterior["beta"].values[..., k])
     for term in record.groups:
@@ -45,8 +45,10 @@ def labelled_draws(record: ModelRecord, posterior: xr.Dataset, group: bool = Fal
             cor = posterior[f"cor_{term.label}"].values
             for k, name in enumerate(term.cor_names):
                 yield Labelled("cor", name, cor[..., k])
-    if record.dispersion is not None:
-        yield Labelled("family", record.dispersion, posterior[record.dispersion].values)
+    for part in record.family_parts:
+        values = posterior[part.name].values
+        for k, name in enumerate(part.names):
+            yield Labelled("family", name, values if part.dim is None else values[..., k])
     if group:
         yield from _group_draws(record, posterior)
 

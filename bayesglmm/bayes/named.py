@@ -21,6 +21,9 @@ def named_values(density: JointDensity, x: np.ndarray) -> dict[str, np.ndarray]:
         if group.structure.correlated:
             values[called.cor] = natural.cor[t]
         values[called.u] = natural.u[t][..., 0] if scalar else natural.u[t]
-    if natural.dispersion is not None:
-        values[str(density.design.dispersion)] = natural.dispersion
+    at = 0
+    for part in density.design.family_parts:
+        own = natural.family[..., at : at + part.size]
+        values[part.name] = own[..., 0] if part.dim is None else own
+        at += part.size
     return values

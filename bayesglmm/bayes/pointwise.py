@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import xarray as xr
 
+from bayesglmm.bayes.family_rows import FamilyRows
 from bayesglmm.bayes.predictor import check_memory, linear_predictor_chunks
 from bayesglmm.bayes.record import prior_of
-from bayesglmm.families import get_family
-from bayesglmm.families.rows import compile_rows
 from bayesglmm.priors.densities import log_density
 from bayesglmm.priors.prior import Prior
 from bayesglmm.priors.scalar import scalar_prior
@@ -27,16 +26,10 @@ def log_likelihood_group(posterior: Posterior, memory: float) -> xr.Dataset:
     chains, draws, n = check_memory(posterior, memory, "the log-likelihood")
     data = posterior.tree["constant_data"].to_dataset()
     y = posterior.tree["observed_data"].to_dataset()[record.response].values
-    size, weights = data["size"].values, data["weights"].values
-    family = get_family(record.family)
-    constants = weights * family.log_constant(y, size)
-    kernel = compile_rows(family.links[record.link].row).derivatives
+    rows = FamilyRows.of(record, data)
     values = np.empty((chains * draws, n))
-    out = np.empty((7, n))
-    for part, eta, phi in linear_predictor_chunks(posterior):
-        for k, draw in enumerate(range(part.start, part.stop)):
-            kernel(y, size, weights, np.ascontiguousarray(eta[k]), float(phi[k, 0]), out)
-            values[draw] = out[0] + constants
+    for part, eta, family in linear_predictor_chunks(posterior):
+        values[part] = rows.log_densities(y, eta, family)
     dims = ("chain", "draw", "row")
     sampled = posterior.tree["posterior"]
     coords = {"chain": sampled["chain"].values, "draw": sampled["draw"].values, "row": data["row"].values}
@@ -44,7 +37,7 @@ def log_likelihood_group(posterior: Posterior, memory: float) -> xr.Dataset:
 
 
 def log_prior_group(posterior: Posterior) -> xr.Dataset:
-    """Return the log prior density of the coefficients, standard deviations, correlations and dispersion.
+    """Return the log prior density of the coefficients, standard deviations, correlations and family scalars.
 
     Densities are those of the quantity on which the prior was put (a variance, a precision, the centred intercept);
     the group effects are part of the model, not of the prior.
@@ -68,9 +61,11 @@ def log_prior_group(posterior: Posterior) -> xr.Dataset:
             eta = float(term.cor["eta"])
             # LKJ: det(R)^(eta - 1), up to a constant that power scaling does not see.
             groups[f"cor_{term.label}"] = (("chain", "draw"), (eta - 1.0) * np.linalg.slogdet(cor)[1])
-    if record.dispersion is not None and record.dispersion_prior is not None:
-        densities = _log_density(prior_of(record.dispersion_prior), draws[record.dispersion].values, "scale")
-        groups[record.dispersion] = (("chain", "draw"), densities)
+    for part in record.family_parts:
+        values = draws[part.name].values.reshape(draws.sizes["chain"], draws.sizes["draw"], len(part.names))
+        each = [_log_density(prior_of(p), values[..., k], part.role) for k, p in enumerate(part.priors)]
+        several = () if part.dim is None else (part.dim,)
+        groups[part.name] = (("chain", "draw", *several), np.stack(each, axis=-1) if several else each[0])
     coords = {name: draws[name].values for dims, _ in groups.values() for name in dims}
     return xr.Dataset(groups, coords=coords)
 

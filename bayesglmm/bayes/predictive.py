@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from bayesglmm.bayes.family_rows import FamilyRows
 from bayesglmm.bayes.predictor import check_memory, linear_predictor_chunks
-from bayesglmm.families import get_family
 
 if TYPE_CHECKING:
     from bayesglmm.bayes.posterior import Posterior
@@ -20,13 +20,12 @@ def posterior_predictive_group(posterior: Posterior, seed: int, memory: float) -
     """Return one replicated response a draw and row, given the group effects of the data, dims (chain, draw, row)."""
     record = posterior.record
     chains, draws, n = check_memory(posterior, memory, "the posterior predictive")
-    family = get_family(record.family)
-    link = family.links[record.link].link
     data = posterior.tree["constant_data"].to_dataset()
+    rows = FamilyRows.of(record, data)
     rng = np.random.default_rng(seed)
     values = np.empty((chains * draws, n))
-    for part, eta, phi in linear_predictor_chunks(posterior):
-        values[part] = family.simulate(rng, link.inverse(eta), data["size"].values, phi)
+    for part, eta, family in linear_predictor_chunks(posterior):
+        values[part] = rows.simulate(rng, eta, family)
     sampled = posterior.tree["posterior"]
     coords = {"chain": sampled["chain"].values, "draw": sampled["draw"].values, "row": data["row"].values}
     dims = ("chain", "draw", "row")

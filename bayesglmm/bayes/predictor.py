@@ -18,7 +18,7 @@ _CHUNK_BYTES = 64e6
 
 
 def linear_predictor_chunks(posterior: Posterior) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-    """Yield (draws, eta, phi) over the draws of all chains, flattened chain by chain.
+    """Yield (draws, eta, family) over the draws of all chains, flattened chain by chain.
 
     Yields
     ------
@@ -26,8 +26,8 @@ def linear_predictor_chunks(posterior: Posterior) -> Iterator[tuple[slice, np.nd
         Positions among the chains x draws flattened draws.
     ndarray, shape (k, n)
         Linear predictor of every row.
-    ndarray, shape (k, 1)
-        Dispersion parameter; ones where the family has none.
+    ndarray, shape (k, K)
+        Family scalars.
     """
     record = posterior.record
     draws = posterior.tree["posterior"].to_dataset()
@@ -48,8 +48,8 @@ def linear_predictor_chunks(posterior: Posterior) -> Iterator[tuple[slice, np.nd
             if columns is not None:
                 gathered = gathered * columns.values
             eta += gathered if term.scalar else gathered.sum(axis=2)
-        phi = np.ones((len(eta), 1)) if record.dispersion is None else flat[record.dispersion][part][:, None]
-        yield part, eta, phi
+        scalars = [flat[own.name][part].reshape(len(eta), -1) for own in record.family_parts]
+        yield part, eta, np.concatenate([np.empty((len(eta), 0)), *scalars], axis=1)
 
 
 def check_memory(posterior: Posterior, memory: float, what: str) -> tuple[int, int, int]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import xarray as xr
 
+from bayesglmm.bayes.family_rows import simulated
 from bayesglmm.bayes.settings import checked_seed, fresh_seed
 from bayesglmm.bayes.tree import coordinates_of, dimensions_of, stored_values
 from bayesglmm.design import Design
@@ -21,6 +22,8 @@ from bayesglmm.pymc_model import block_distribution
 
 __all__ = ["simulate_prior"]
 
+#: Rounds in which draws that are out of order are drawn again.
+_ROUNDS = 10_000
 _POWERS = {"sd": 1.0, "variance": 0.5, "precision": -0.5}
 
 
@@ -45,8 +48,8 @@ def simulate_prior(design: Design, parameters: Parameters, draws: int, seed: int
         )
     rng = np.random.default_rng(seed)
     values, u = _parameters(rng, design, parameters, int(draws))
-    dispersion = design.dispersion
-    phi = np.ones(int(draws)) if dispersion is None else values[dispersion]
+    scalars = [values[part.name].reshape(int(draws), -1) for part in design.family_parts]
+    family = np.concatenate([np.empty((int(draws), 0)), *scalars], axis=1)
     beta = values.get("beta", np.empty((int(draws), 0)))
     names = Names.of(design)
     coords = coordinates_of(design, names)
@@ -56,7 +59,7 @@ def simulate_prior(design: Design, parameters: Parameters, draws: int, seed: int
     used = {d for named, _ in prior_draws.values() for d in named} & set(coords)
     index = {"chain": [0], "draw": np.arange(int(draws))}
     rows = {"row": coords["row"]}
-    replicated = {names.response: (("chain", "draw", "row"), _responses(rng, design, beta, u, phi)[None])}
+    replicated = {names.response: (("chain", "draw", "row"), _responses(rng, design, beta, u, family)[None])}
     observed = {names.response: (("row",), design.y)}
     tree = xr.DataTree.from_dict(
         {
@@ -74,8 +77,7 @@ def _flat(design: Design, parameters: Parameters) -> Iterator[str]:
     named = list(zip(design.coefficients, parameters.coefficients, strict=True))
     for group, priors in zip(design.groups, parameters.sds, strict=True):
         named += [(group.sd_name(e), p) for e, p in zip(group.effects, priors, strict=True)]
-    if design.dispersion is not None and parameters.dispersion is not None:
-        named.append((design.dispersion, parameters.dispersion))
+    named += zip(design.family_names, (p for part in parameters.family for p in part), strict=True)
     yield from (name for name, prior in named if not prior.distribution.is_proper)
 
 
@@ -103,14 +105,30 @@ def _parameters(
         values[called.sd] = sd[:, 0] if q == 1 else sd
         values[called.u] = u[..., 0] if q == 1 else u
         effects.append(u.reshape(draws, -1))
-    if design.dispersion is not None and parameters.dispersion is not None:
-        values[design.dispersion] = _draw_scales(rng, [parameters.dispersion], draws)[:, 0]
+    for part, priors in zip(design.family_parts, parameters.family, strict=True):
+        own = _draw_scales(rng, priors, draws) if part.kind == "scale" else _draw_all(rng, priors, draws)
+        own = _ordered(rng, priors, own) if part.kind == "ordered" else own
+        values[part.name] = own[:, 0] if part.dim is None else own
     return values, np.concatenate(effects, axis=1) if effects else None
 
 
 def _draw_all(rng: np.random.Generator, priors: Sequence[Prior], draws: int) -> np.ndarray:
     """Return independent draws of coefficients, shape (draws, p)."""
     return np.column_stack([block_distribution(p, "coefficient").draw(rng, p.params, draws) for p in priors])
+
+
+def _ordered(rng: np.random.Generator, priors: Sequence[Prior], draws: np.ndarray) -> np.ndarray:
+    """Return increasing draws: independent ones given that they are in order. Those of one prior need only sorting."""
+    if len(set(priors)) == 1:
+        return np.sort(draws, axis=1)
+    for _ in range(_ROUNDS):
+        unordered = ~(np.diff(draws, axis=1) > 0.0).all(axis=1)
+        if not unordered.any():
+            return draws
+        draws[unordered] = _draw_all(rng, priors, int(unordered.sum()))
+    raise NotAvailableError(
+        "draws from the priors of ordered parameters are hardly ever in order; give priors whose centres increase."
+    )
 
 
 def _draw_scales(rng: np.random.Generator, priors: Sequence[Prior], draws: int) -> np.ndarray:
@@ -120,12 +138,13 @@ def _draw_scales(rng: np.random.Generator, priors: Sequence[Prior], draws: int) 
 
 
 def _responses(
-    rng: np.random.Generator, design: Design, beta: np.ndarray, u: np.ndarray | None, phi: np.ndarray
+    rng: np.random.Generator, design: Design, beta: np.ndarray, u: np.ndarray | None, family: np.ndarray
 ) -> np.ndarray:
     columns = EffectColumns.of(design)
-    inverse = design.family_link.link.inverse
+    record, link = design.family, design.family_link
     replicated = np.empty((len(beta), design.n_rows))
     for d in range(len(beta)):
         eta = design.offset + design.X @ beta[d] + (0.0 if u is None else columns.times(u[d]))
-        replicated[d] = design.family.simulate(rng, inverse(eta), design.size, phi[d])
+        drawn = simulated(rng, record, link, design.auxiliary, eta[None], design.size, family[d : d + 1])
+        replicated[d] = drawn[0]
     return replicated

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -12,7 +12,7 @@ from bayesglmm.naming import Names
 from bayesglmm.parameters import Parameters
 from bayesglmm.priors.prior import Prior
 
-__all__ = ["GroupRecord", "ModelRecord"]
+__all__ = ["AuxiliaryRecord", "FamilyRecord", "GroupRecord", "ModelRecord"]
 
 
 class _Record(BaseModel):
@@ -55,6 +55,53 @@ class GroupRecord(_Record):
         return f"{self.name}[{level}]" if self.effects == ("Intercept",) else f"{self.name}[{level}, {effect}]"
 
 
+class FamilyRecord(_Record):
+    """One part of the family's parameters (`FamilyPart`).
+
+    Attributes
+    ----------
+    name : str
+        Variable.
+    kind : {"scale", "coefficient", "ordered"}
+        As in `FamilyPart`.
+    names : tuple of str
+        Name of each scalar.
+    dim : str or None
+        Dimension of the variable; None for one scalar.
+    priors : tuple of dict
+        Prior of each scalar.
+    """
+
+    name: str
+    kind: Literal["scale", "coefficient", "ordered"]
+    names: tuple[str, ...]
+    dim: str | None
+    priors: tuple[dict[str, Any], ...]
+
+    @property
+    def role(self) -> Literal["coefficient", "scale"]:
+        """What kind of prior its scalars take."""
+        return "scale" if self.kind == "scale" else "coefficient"
+
+
+class AuxiliaryRecord(_Record):
+    """How rows depend on the family's parameters (`Auxiliary`); its columns and offsets are data of the tree.
+
+    Attributes
+    ----------
+    starts : tuple of two int
+        First family scalar of a and of b.
+    forms : tuple of str
+        What the family's predictors are.
+    adapted : bool
+        Whether rows are ordinary ones with phi = exp(a).
+    """
+
+    starts: tuple[int, int]
+    forms: tuple[str, ...]
+    adapted: bool
+
+
 class ModelRecord(_Record):
     """The model of a posterior.
 
@@ -72,10 +119,10 @@ class ModelRecord(_Record):
         Those means, shape (p,).
     groups : tuple of GroupRecord
         Group terms.
-    dispersion : str or None
-        Name of the estimated dispersion parameter.
-    dispersion_prior : dict or None
-        Its prior.
+    family_parts : tuple of FamilyRecord
+        Estimated parameters of the family.
+    auxiliary : AuxiliaryRecord or None
+        Auxiliary predictors of the rows.
     """
 
     formula: str
@@ -87,8 +134,8 @@ class ModelRecord(_Record):
     centered: bool
     center: tuple[float, ...]
     groups: tuple[GroupRecord, ...]
-    dispersion: str | None
-    dispersion_prior: dict[str, Any] | None
+    family_parts: tuple[FamilyRecord, ...]
+    auxiliary: AuxiliaryRecord | None = None
 
     @classmethod
     def of(cls, design: Design, parameters: Parameters) -> ModelRecord:
@@ -119,8 +166,17 @@ class ModelRecord(_Record):
             centered=parameters.centered,
             center=tuple(parameters.center.tolist()),
             groups=groups,
-            dispersion=design.dispersion,
-            dispersion_prior=None if parameters.dispersion is None else parameters.dispersion.model_dump(),
+            family_parts=tuple(
+                FamilyRecord(
+                    name=part.name,
+                    kind=part.kind,
+                    names=part.names,
+                    dim=part.dim,
+                    priors=tuple(p.model_dump() for p in priors),
+                )
+                for part, priors in zip(design.family_parts, parameters.family, strict=True)
+            ),
+            auxiliary=_auxiliary_record(design),
         )
 
     def shapes(self) -> dict[str, tuple[int | None, ...]]:
@@ -131,8 +187,7 @@ class ModelRecord(_Record):
             shapes |= {f"sd_{term.label}": several, f"u_{term.label}": (None, *several)}
             if term.cor is not None:
                 shapes[f"cor_{term.label}"] = (len(term.cor_names),)
-        if self.dispersion is not None:
-            shapes[self.dispersion] = ()
+        shapes |= {part.name: () if part.dim is None else (len(part.names),) for part in self.family_parts}
         return shapes
 
     @classmethod
@@ -153,6 +208,14 @@ class ModelRecord(_Record):
                 f"the model record of this posterior cannot be read ({place}: {first['msg']}); it was not written by "
                 "Posterior.save() of this version. Sample again, or open the file with arviz.from_netcdf."
             ) from error
+
+
+def _auxiliary_record(design: Design) -> AuxiliaryRecord | None:
+    auxiliary = design.auxiliary
+    if auxiliary is None:
+        return None
+    first, second = auxiliary.predictors
+    return AuxiliaryRecord(starts=(first.start, second.start), forms=auxiliary.forms, adapted=auxiliary.adapted)
 
 
 def prior_of(words: dict[str, Any]) -> Prior:

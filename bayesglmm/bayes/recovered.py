@@ -9,7 +9,7 @@ import numpy as np
 from bayesglmm.density import JointDensity
 from bayesglmm.naming import Names
 from bayesglmm.priors.scalar import ScalarPrior
-from bayesglmm.priors.transforms import INTERVAL, LOG, ON_CODES
+from bayesglmm.priors.transforms import INTERVAL, LOG, ON_CODES, ORDERED
 
 __all__ = ["recovered_points"]
 
@@ -34,8 +34,10 @@ def recovered_points(density: JointDensity, draws: Mapping[str, np.ndarray]) -> 
     k = len(next(iter(draws.values())))
     x = np.full((k, layout.size), np.nan)
     with np.errstate(all="ignore"):
+        below = np.zeros(k)
         for position, (prior, value) in enumerate(zip(scalars, _scalars(density, draws).T, strict=True)):
-            x[:, position] = _coordinate(prior, value)
+            x[:, position] = np.log(value - below) if prior.transform == ORDERED else _coordinate(prior, value)
+            below = value
         for t, (group, called) in enumerate(zip(design.groups, Names.of(design).groups, strict=True)):
             q = group.n_effects
             L = np.broadcast_to(np.eye(q), (k, q, q))
@@ -44,12 +46,12 @@ def recovered_points(density: JointDensity, draws: Mapping[str, np.ndarray]) -> 
                 x[:, layout.correlations(t)] = _plane(L)
             spherical = draws[called.u].reshape(k, group.n_levels, q) / draws[called.sd].reshape(k, 1, q)
             x[:, layout.z(t)] = _solved(L, spherical).reshape(k, -1)
-    curved = [position for position, prior in enumerate(scalars) if prior.transform in (LOG, INTERVAL)]
+    curved = [position for position, prior in enumerate(scalars) if prior.transform in (LOG, INTERVAL, ORDERED)]
     return x, np.isfinite(x).all(axis=1) & (np.abs(x[:, curved]) < _FARTHEST).all(axis=1)
 
 
 def _scalars(density: JointDensity, draws: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return coefficients (the intercept where its prior holds), standard deviations and dispersion, (k, scalars)."""
+    """Return coefficients (the intercept where its prior holds), standard deviations, family scalars, (k, scalars)."""
     design, parameters = density.design, density.parameters
     k = len(next(iter(draws.values())))
     parts = []
@@ -58,8 +60,7 @@ def _scalars(density: JointDensity, draws: Mapping[str, np.ndarray]) -> np.ndarr
         beta[:, 0] += beta @ parameters.center  # the centre of the intercept itself is 0
         parts.append(beta)
     parts += [draws[called.sd].reshape(k, -1) for called in Names.of(design).groups]
-    if design.dispersion is not None:
-        parts.append(draws[design.dispersion].reshape(k, 1))
+    parts += [draws[part.name].reshape(k, part.size) for part in design.family_parts]
     return np.concatenate([np.zeros((k, 0)), *parts], axis=1)
 
 

@@ -10,11 +10,13 @@ import numpy as np
 from bayesglmm.density import JointDensity
 from bayesglmm.density.native import NativeDensity
 from bayesglmm.priors.scalar import ScalarPrior
-from bayesglmm.priors.transforms import IDENTITY, LOG, ON_CODES
+from bayesglmm.priors.transforms import IDENTITY, LOG, ON_CODES, ORDERED
 
 __all__ = ["overdispersed", "start_box", "start_points"]
 
 _ATTEMPTS = 30
+#: Of a default prior's standard deviation, within which a coefficient of the family starts.
+_SHARE = 0.4
 _POWERS = {ON_CODES["sd"]: 1.0, ON_CODES["variance"]: 2.0, ON_CODES["precision"]: -2.0}
 
 
@@ -64,13 +66,33 @@ def start_box(density: JointDensity) -> tuple[np.ndarray, np.ndarray]:
         place = scales.location if scales.levels[k] else 0.0
         unit = scales.scale / float(scales.columns[k])
         center[k], half_width[k] = _coefficient(parameters.scalars[k], place, unit)
-    widths = [scales.scale / float(w) for term in scales.effects for w in term] + [scales.scale] * layout.n_dispersion
+    widths = [scales.scale / float(w) for term in scales.effects for w in term]
     for k, width in enumerate(widths, p):
         prior = parameters.scalars[k]
         if prior.transform == LOG:
             power = _POWERS[prior.on]
             center[k], half_width[k] = power * math.log(0.5 * width), abs(power)
+    _family_box(density, center, half_width)
     return center, half_width
+
+
+def _family_box(density: JointDensity, center: np.ndarray, half_width: np.ndarray) -> None:
+    """Fill centre and half width of the family scalars: scales like standard deviations, others about their start."""
+    k, below = density.layout.family.start, 0.0
+    for part in density.design.family_parts:
+        for start, default in zip(part.start, part.defaults, strict=True):
+            prior = density.parameters.scalars[k]
+            if prior.transform == LOG:
+                power = _POWERS[prior.on]
+                center[k], half_width[k] = power * math.log(0.5 * start), abs(power)
+                if part.kind != "scale":
+                    center[k], half_width[k] = 0.0, 1.0
+            elif prior.transform == ORDERED:
+                center[k], half_width[k] = math.log(start - below), 0.5
+            elif prior.transform == IDENTITY:
+                center[k], half_width[k] = start, min(1.0, _SHARE * default.params["sigma"])
+            below = start
+            k += 1
 
 
 def _coefficient(prior: ScalarPrior, place: float, unit: float) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bayesglmm.bayes.family_rows import AUXILIARY
 from bayesglmm.bayes.raw import RawDraws
 from bayesglmm.bayes.record import ModelRecord
 from bayesglmm.bayes.settings import SampleSettings
@@ -39,6 +40,7 @@ def dimensions_of(design: Design, names: Names) -> dict[str, tuple[str, ...]]:
         dims[called.sd] = several
         dims[called.u] = (called.level_dim, *several)
         dims[called.cor] = (_pair_dim(called, names),)
+    dims |= {part.name: (part.dim,) for part in design.family_parts if part.dim is not None}
     return dims
 
 
@@ -104,6 +106,11 @@ def _constants(design: Design, names: Names) -> dict[str, tuple[tuple[str, ...],
         "offset": (("row",), design.offset),
         "row_label": (("row",), np.array([str(label) for label in design.row_labels], dtype=str)),
     }
+    if design.auxiliary is not None:
+        for name, predictor in zip(AUXILIARY, design.auxiliary.predictors, strict=True):
+            if len(predictor.columns):
+                constants[name] = (("row", f"{name}_column"), predictor.columns.T)
+            constants[f"{name}_offset"] = (("row",), predictor.offset)
     if design.coefficients:
         constants["X"] = (("row", "coefficient"), design.X)
     for group, called in zip(design.groups, names.groups, strict=True):

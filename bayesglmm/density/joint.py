@@ -13,7 +13,7 @@ from bayesglmm.density.centring import Centring
 from bayesglmm.density.layout import Layout
 from bayesglmm.density.native import native_density
 from bayesglmm.density.natural import Natural, natural_draws
-from bayesglmm.density.row_data import RowData
+from bayesglmm.density.row_likelihood import RowLikelihood, row_likelihood
 from bayesglmm.design import Design
 from bayesglmm.parameters import Parameters
 
@@ -73,18 +73,14 @@ class JointDensity:
         return weighted + z + lkj
 
     @functools.cached_property
-    def row_data(self) -> RowData:
-        """Rows as the kernel takes them: sorted, and merged where they are wholly equal."""
-        return RowData.of(self.design)
+    def row_likelihood(self) -> RowLikelihood:
+        """The rows' part of the density."""
+        return row_likelihood(self.design, self.layout)
 
     def arguments(self) -> tuple[np.ndarray, ...]:
         """Return the arrays that the kernel reads, in its order (see `native`); none is written to."""
-        rows, parameters = self.row_data, self.parameters
+        parameters = self.parameters
         return (
-            rows.rows,
-            rows.Xt,
-            rows.slopes,
-            rows.codes,
             self.layout.terms,
             parameters.center,
             parameters.table,
@@ -108,5 +104,5 @@ class JointDensity:
         return self.evaluator()(np.ascontiguousarray(x, dtype=np.float64))[1]
 
     def natural(self, x: np.ndarray) -> Natural:
-        """Return beta, sds, correlations, dispersion and u at draws ``x`` (..., size)."""
+        """Return beta, sds, correlations, family scalars and u at draws ``x`` (..., size)."""
         return natural_draws(self.design, self.parameters, self.layout, self.centring, x)

@@ -1,7 +1,7 @@
 """The compiled joint density: value and gradient at an unconstrained x, in one call that does not hold the GIL.
 
-Forward: scalars -> beta, sd, phi; (sd, correlation coordinates) -> Lambda; w -> z (`centring`); u = Lambda z;
-eta = offset + X beta + Z u.
+Forward: scalars -> beta, sd, family scalars; (sd, correlation coordinates) -> Lambda; w -> z (`centring`);
+u = Lambda z; eta = offset + X beta + Z u.
 Backward: the rows' scores d l/d eta are pulled back through the same steps (reverse mode, written out).
 """
 
@@ -19,8 +19,18 @@ from bayesglmm.density.nesting import GU, SPHERICAL, WORK_ROWS, C, R, U, W, nest
 from bayesglmm.density.row_call import call_row_pass
 from bayesglmm.families.elementary import add_in_any_order
 from bayesglmm.priors import evaluate_scalar
+from bayesglmm.priors.densities import log_density_of
+from bayesglmm.priors.transforms import ORDERED
 
-__all__ = ["fill_effects", "group_factor", "joint", "natural_scalars", "spread_effects", "work_space"]
+__all__ = [
+    "fill_effects",
+    "group_factor",
+    "joint",
+    "natural_scalars",
+    "pull_back_scalars",
+    "spread_effects",
+    "work_space",
+]
 
 
 @jitable
@@ -33,15 +43,51 @@ def sum_of_products(a, b):  # type: ignore[no-untyped-def]  # compiled
 
 
 @jitable
+def pull_back_scalars(table, first, natural, slopes, grad):  # type: ignore[no-untyped-def]  # compiled
+    """Add to grad the gradient in x of scalars from ``first`` on, given that in their natural values.
+
+    An ordered scalar moves all those above it in its run.
+    """
+    above = 0.0
+    for k in range(first + natural.shape[0] - 1, first - 1, -1):
+        above += natural[k - first]
+        grad[k] += above * slopes[k]
+        if table[k, 1] != ORDERED:
+            above = 0.0
+
+
+@jitable
+def _pull_back_ordered_priors(table, slopes, grad):  # type: ignore[no-untyped-def]  # compiled
+    """Turn slopes of ordered scalars' log priors in their values, in grad, into the gradient in x, Jacobian's too."""
+    above = 0.0
+    for k in range(table.shape[0] - 1, -1, -1):
+        if table[k, 1] == ORDERED:
+            above += grad[k]
+            grad[k] = above * slopes[k] + 1.0
+        else:
+            grad[k] += above * slopes[k]
+            above = 0.0
+
+
+@jitable
 def natural_scalars(x, table, center, values, slopes, grad):  # type: ignore[no-untyped-def]  # compiled
     """Fill natural values (raw intercept included) and their derivatives in x; write the priors' gradient into grad.
 
     Returns the sum of the scalars' log priors and log Jacobians.
     """
-    total = 0.0
+    total, ordered = 0.0, False
     for k in range(table.shape[0]):
-        values[k], slopes[k], log_prior, grad[k] = evaluate_scalar(x[k], table[k])
+        if table[k, 1] == ORDERED:
+            ordered = True
+            slopes[k] = math.exp(x[k])
+            values[k] = values[k - 1] + slopes[k]
+            log_prior, grad[k] = log_density_of(int(table[k, 0]), values[k], table[k, 3], table[k, 4], table[k, 5])
+            log_prior += x[k]
+        else:
+            values[k], slopes[k], log_prior, grad[k] = evaluate_scalar(x[k], table[k])
         total += log_prior
+    if ordered:
+        _pull_back_ordered_priors(table, slopes, grad)
     # The first coordinate is the intercept at the columns' means; center is zero where the intercept is sampled raw.
     for k in range(1, center.shape[0]):
         values[0] -= center[k] * values[k]
@@ -225,14 +271,12 @@ def joint(row_pass, data, x, center, terms, table, lkj, centring, grad):  # type
     for t in range(n_terms):
         n_sds += terms[t, Q]
 
-    has_dispersion = n_scalars > p + n_sds
-    phi = values[n_scalars - 1] if has_dispersion else 1.0
-    sums = np.empty(2)
-    call_row_pass(row_pass, data, values, u, phi, g_beta, gu, sums)
+    first = p + n_sds
+    sums = np.empty(1 + n_scalars - first)
+    call_row_pass(row_pass, data, values, u, values[first:], g_beta, gu, sums)
     total += sums[0]
 
-    if has_dispersion:
-        grad[n_scalars - 1] += sums[1] / phi * derivatives[n_scalars - 1]
+    pull_back_scalars(table, first, sums[1:], derivatives, grad)
     for k in range(p):  # through the centring of the columns and the transforms
         grad[k] += (g_beta[k] - center[k] * g_beta[0]) * derivatives[k]
     _pull_back_effects(x, values, derivatives, terms, lkj, centring, work, z, u, gu, grad)

@@ -16,11 +16,11 @@ STRUCTURE, Q, LEVELS, HAS_INTERCEPT, SLOPE, SD, COR, Z = range(8)
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Positions in x = [coefficients | standard deviations | dispersion | correlations | z].
+    """Positions in x = [coefficients | standard deviations | family scalars | correlations | z].
 
     Attributes
     ----------
-    n_coefficients, n_sds, n_dispersion, n_correlations, n_effects : int
+    n_coefficients, n_sds, n_family, n_correlations, n_effects : int
         Length of each part. ``z`` holds the standardised group effects: term after term, level after level.
     terms : ndarray of int64, shape (n_terms, 8)
         For each group term: structure code, effects q, levels J, whether the first effect is an intercept, first row in
@@ -29,7 +29,7 @@ class Layout:
 
     n_coefficients: int
     n_sds: int
-    n_dispersion: int
+    n_family: int
     n_correlations: int
     n_effects: int
     terms: np.ndarray
@@ -39,26 +39,31 @@ class Layout:
         """Lay out the parameters of ``design``."""
         p = len(design.coefficients)
         n_sds = sum(g.n_effects for g in design.groups)
-        n_dispersion = int(design.dispersion is not None)
+        n_family = len(design.family_names)
         n_correlations = sum(g.n_correlations for g in design.groups)
         terms = np.zeros((len(design.groups), 8), dtype=np.int64)
-        slope, sd, cor = 0, p, p + n_sds + n_dispersion
+        slope, sd, cor = 0, p, p + n_sds + n_family
         z = cor + n_correlations
         for t, g in enumerate(design.groups):
             q = g.n_effects
             terms[t] = (g.structure.code, q, g.n_levels, g.has_intercept, slope, sd, cor, z)
             slope, sd, cor, z = slope + len(g.slopes), sd + q, cor + g.n_correlations, z + g.size
-        return cls(p, n_sds, n_dispersion, n_correlations, design.n_effects, terms)
+        return cls(p, n_sds, n_family, n_correlations, design.n_effects, terms)
 
     @property
     def n_scalars(self) -> int:
-        """Coefficients, standard deviations and dispersion: the parameters with a prior of their own."""
-        return self.n_coefficients + self.n_sds + self.n_dispersion
+        """Coefficients, standard deviations and family scalars: the parameters with a prior of their own."""
+        return self.n_coefficients + self.n_sds + self.n_family
 
     @property
     def size(self) -> int:
         """Length of x."""
         return self.n_scalars + self.n_correlations + self.n_effects
+
+    @property
+    def family(self) -> slice:
+        """Positions of the family scalars, in the order of `Design.family_parts`."""
+        return slice(self.n_coefficients + self.n_sds, self.n_scalars)
 
     def sds(self, term: int) -> slice:
         """Positions of the standard deviations of a group term."""

@@ -19,7 +19,6 @@ import numpy as np
 from bayesglmm.compiled import compiled_pointer, source_stamp
 from bayesglmm.density.addresses import address_table, int64_grid, int64_vector, real_grid, real_vector
 from bayesglmm.density.kernel import joint
-from bayesglmm.density.row_call import ROW_ARRAYS, compile_row_pass
 
 if TYPE_CHECKING:
     from bayesglmm.density.joint import JointDensity
@@ -31,8 +30,9 @@ _POINTER = nb.types.CPointer(nb.float64)
 #: What a sampler calls: ``(n, x*, gradient*, value*, data*) -> status``.
 LOG_DENSITY = nb.int64(nb.uint64, _POINTER, _POINTER, _POINTER, nb.types.voidptr)
 _EXPAND = nb.int64(nb.uint64, nb.uint64, _POINTER, _POINTER, nb.types.voidptr)
-#: Arrays of the joint density: those that it takes, its constant, and the address of the pass over the rows.
-_ARRAYS = 16
+#: Arrays of the joint density: those that it takes, its constant, and the address of the pass over the rows. Those that
+#: the pass reads come after them.
+_ARRAYS = 12
 _OK, _BAD_GRADIENT, _BAD_VALUE, _WRONG_LENGTH = 0, 3, 4, -1
 
 
@@ -84,8 +84,9 @@ class NativeDensity:
 
 def native_density(density: JointDensity) -> NativeDensity:
     """Compile (or take from the cache) the C functions of ``density`` and lay out its data for them."""
-    row_pass = compile_row_pass(density.design.family_link.row)
-    arrays = (*density.arguments(), np.array([density.constant]), np.array([row_pass.address], dtype=np.int64))
+    rows = density.row_likelihood
+    address = np.array([rows.row_pass.address], dtype=np.int64)
+    arrays = (*density.arguments(), np.array([density.constant]), address, *rows.arrays)
     return NativeDensity(_compile_log_density(), compile_expand(), address_table(arrays), arrays, density.size)
 
 
@@ -95,20 +96,20 @@ def _compile_log_density() -> Any:
 
     def log_density(n, x_, gradient_, value_, data_):  # type: ignore[no-untyped-def]  # compiled
         stamp  # noqa: B018  a free variable is part of numba's cache key (see compiled.py)
-        t = nb.carray(data_, (_ARRAYS, 3), np.int64)
+        t = nb.carray(data_, (_ARRAYS + 1, 3), np.int64)
         x, gradient, value = nb.carray(x_, (n,)), nb.carray(gradient_, (n,)), nb.carray(value_, (1,))
         centring = (
-            real_vector(t, 8),
-            real_vector(t, 9),
-            int64_vector(t, 10),
-            int64_vector(t, 11),
-            int64_grid(t, 12),
-            real_grid(t, 13),
+            real_vector(t, 4),
+            real_vector(t, 5),
+            int64_vector(t, 6),
+            int64_vector(t, 7),
+            int64_grid(t, 8),
+            real_grid(t, 9),
         )
-        row_pass = int64_vector(t, 15)[0]
-        table, lkj, terms = real_grid(t, 6), real_vector(t, 7), int64_grid(t, 4)
-        found = joint(row_pass, t[:ROW_ARRAYS].ctypes.data, x, real_vector(t, 5), terms, table, lkj, centring, gradient)
-        found += real_vector(t, 14)[0]
+        row_pass, data = int64_vector(t, 11)[0], t[_ARRAYS:].ctypes.data
+        terms, center, table, lkj = int64_grid(t, 0), real_vector(t, 1), real_grid(t, 2), real_vector(t, 3)
+        found = joint(row_pass, data, x, center, terms, table, lkj, centring, gradient)
+        found += real_vector(t, 10)[0]
         value[0] = found
         if not np.isfinite(found):
             return _BAD_VALUE

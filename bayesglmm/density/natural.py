@@ -32,15 +32,15 @@ class Natural:
         Correlation matrices of each group term.
     u : tuple of ndarray, each shape (..., J, q)
         Group effects.
-    dispersion : ndarray or None, shape (...)
-        Dispersion parameter where the family has one.
+    family : ndarray, shape (..., K)
+        Family scalars, in the order of `Design.family_parts`.
     """
 
     beta: np.ndarray
     sd: tuple[np.ndarray, ...]
     cor: tuple[np.ndarray, ...]
     u: tuple[np.ndarray, ...]
-    dispersion: np.ndarray | None
+    family: np.ndarray
 
 
 @functools.cache
@@ -97,5 +97,5 @@ def natural_draws(design: Design, parameters: Parameters, layout: Layout, centri
         sd=tuple(sd),
         cor=tuple(cor),
         u=tuple(u),
-        dispersion=values[:, -1].reshape(lead) if layout.n_dispersion else None,
+        family=values[:, layout.family].reshape(*lead, layout.n_family),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,12 +34,15 @@ class RowData:
         Slope columns of all group terms, stacked.
     codes : ndarray of int32, shape (terms, n')
         Level of each row in every group term.
+    auxiliary : ndarray, shape (m, n')
+        Columns of a, columns of b, offset of a and offset of b, where rows have auxiliary predictors; else m = 0.
     """
 
     rows: np.ndarray
     Xt: np.ndarray
     slopes: np.ndarray
     codes: np.ndarray
+    auxiliary: np.ndarray
 
     @classmethod
     def of(cls, design: Design) -> RowData:
@@ -52,13 +55,16 @@ class RowData:
             Xt=np.ascontiguousarray(design.X.T),
             slopes=np.ascontiguousarray(np.vstack(slopes)) if slopes else np.empty((0, n)),
             codes=np.ascontiguousarray(np.vstack(codes)) if codes else np.empty((0, n), dtype=np.int32),
+            auxiliary=_auxiliary_columns(design),
         )
         merged = given._merged()
         return merged._taken(_sorting(merged.codes, [g.n_levels for g in design.groups])) if codes else merged
 
     def _taken(self, order: np.ndarray) -> RowData:
         """Return the rows at ``order``."""
-        return RowData(*(np.take(a, order, axis=1) for a in (self.rows, self.Xt, self.slopes, self.codes)))
+        return RowData(
+            *(np.take(a, order, axis=1) for a in (self.rows, self.Xt, self.slopes, self.codes, self.auxiliary))
+        )
 
     def _merged(self) -> RowData:
         """Return the rows with equal ones merged into the first of them, or all rows where that saves too little."""
@@ -73,11 +79,11 @@ class RowData:
         merged = self._taken(firsts)
         rows = merged.rows.copy()
         rows[2] = np.bincount(belongs, weights=self.rows[2], minlength=len(firsts))
-        return RowData(rows, merged.Xt, merged.slopes, merged.codes)._taken(np.argsort(firsts))
+        return replace(merged, rows=rows)._taken(np.argsort(firsts))
 
     def _columns(self) -> list[np.ndarray]:
         """Return all columns that tell rows apart: every one but the weight."""
-        return [self.rows[0], self.rows[1], self.rows[3], *self.Xt, *self.slopes, *self.codes]
+        return [self.rows[0], self.rows[1], self.rows[3], *self.Xt, *self.slopes, *self.codes, *self.auxiliary]
 
     def _fingerprints(self) -> np.ndarray:
         """Return a number of 64 bits for each row, the same for equal rows, shape (n,)."""
@@ -91,6 +97,14 @@ class RowData:
     def _equal(self, other: np.ndarray) -> bool:
         """Whether every row equals the row at ``other`` (n,)."""
         return all(np.array_equal(column, column[other]) for column in self._columns())
+
+
+def _auxiliary_columns(design: Design) -> np.ndarray:
+    """Return all that the auxiliary predictors of the rows are made of, shape (m, n)."""
+    if design.auxiliary is None:
+        return np.empty((0, design.n_rows))
+    first, second = design.auxiliary.predictors
+    return np.ascontiguousarray(np.vstack([first.columns, second.columns, first.offset, second.offset]))
 
 
 def _sorting(codes: np.ndarray, levels: list[int]) -> np.ndarray:

@@ -13,17 +13,17 @@ from bayesglmm.density.layout import HAS_INTERCEPT, LEVELS, SLOPE, Q
 from bayesglmm.families.elementary import add_in_any_order, widest_vectors
 from bayesglmm.families.rows import sum_block
 
-__all__ = ["pass_rows"]
+__all__ = ["BLOCK", "add_columns", "add_group_effects", "add_group_scores", "add_scores", "pass_rows"]
 
 #: Rows of a block: three numbers a row stay in the nearest cache beside the columns that are read.
-_BLOCK = 1024
+BLOCK = 1024
 #: Additions to effects walk through this many parts of a block side by side. In sorted rows neighbours meet the same
 #: effect, and each addition would wait until the one before it had reached memory.
 _PARTS = 8
 
 
 @jitable
-def _common_part(Xt, beta, first, count, eta):  # type: ignore[no-untyped-def]  # compiled
+def add_columns(Xt, beta, first, count, eta):  # type: ignore[no-untyped-def]  # compiled
     """Add X beta of a block to eta."""
     widest_vectors()
     for k in range(Xt.shape[0]):
@@ -33,7 +33,7 @@ def _common_part(Xt, beta, first, count, eta):  # type: ignore[no-untyped-def]  
 
 
 @jitable
-def _common_scores(Xt, score, first, count, g_beta):  # type: ignore[no-untyped-def]  # compiled
+def add_scores(Xt, score, first, count, g_beta):  # type: ignore[no-untyped-def]  # compiled
     """Add X' score of a block to g_beta."""
     widest_vectors()
     for k in range(Xt.shape[0]):
@@ -87,7 +87,7 @@ def _add_to_effects(codes, q, score, gu):  # type: ignore[no-untyped-def]  # com
 
 
 @jitable
-def _group_predictor(terms, codes, slopes, u, first, count, eta):  # type: ignore[no-untyped-def]  # compiled
+def add_group_effects(terms, codes, slopes, u, first, count, eta):  # type: ignore[no-untyped-def]  # compiled
     """Add Z u of a block to eta."""
     at = 0
     for t in range(terms.shape[0]):
@@ -104,7 +104,7 @@ def _group_predictor(terms, codes, slopes, u, first, count, eta):  # type: ignor
 
 
 @jitable
-def _group_scores(terms, codes, slopes, score, first, count, product, gu):  # type: ignore[no-untyped-def]  # compiled
+def add_group_scores(terms, codes, slopes, score, first, count, product, gu):  # type: ignore[no-untyped-def]  # compiled
     """Add Z' score of a block to gu."""
     at = 0
     for t in range(terms.shape[0]):
@@ -130,24 +130,24 @@ def pass_rows(row, rows, Xt, slopes, codes, terms, beta, u, phi, g_beta, gu):  #
     terms, level after level; phi; g_beta (p,); gu, like u. The score is the weighted d l / d eta.
     """
     n = rows.shape[1]
-    work = np.empty((3, _BLOCK))
+    work = np.empty((3, BLOCK))
     value, slope = 0.0, 0.0
     g_beta[:] = 0.0
     gu[:] = 0.0
-    for first in range(0, n, _BLOCK):
-        count = min(_BLOCK, n - first)
+    for first in range(0, n, BLOCK):
+        count = min(BLOCK, n - first)
         last = first + count
         eta, score = work[0], work[1]
         offset = rows[3, first:last]
         for i in range(count):
             eta[i] = offset[i]
-        _common_part(Xt, beta, first, count, eta)
-        _group_predictor(terms, codes, slopes, u, first, count, eta)
+        add_columns(Xt, beta, first, count, eta)
+        add_group_effects(terms, codes, slopes, u, first, count, eta)
         block_value, block_slope = sum_block(
             row, rows[0, first:last], rows[1, first:last], rows[2, first:last], eta, phi, score
         )
         value += block_value
         slope += block_slope
-        _common_scores(Xt, score, first, count, g_beta)
-        _group_scores(terms, codes, slopes, score, first, count, work[2], gu)
+        add_scores(Xt, score, first, count, g_beta)
+        add_group_scores(terms, codes, slopes, score, first, count, work[2], gu)
     return value, slope

@@ -1,4 +1,4 @@
-"""The Laplace-marginal log-likelihood of (beta, theta, phi) and its exact gradient.
+"""The Laplace-marginal log-likelihood of (beta, theta, family scalars) and its exact gradient.
 
 log L = h(z^) - log det(H) / 2, H = I + A' W A, A = Z Lambda, W = -d2 at the mode z^ (Tierney & Kadane 1986; exact for
 Gaussian responses). The gradient follows the mode by the implicit function theorem: with s_i = a_i' H^-1 a_i,
@@ -24,21 +24,21 @@ from bayesglmm.engine.elimination import Elimination, eliminate
 from bayesglmm.engine.factor import FactorLayout, RelativeFactor
 from bayesglmm.engine.pattern import Pattern
 from bayesglmm.engine.pirls import Mode, Rows, find_mode
-from bayesglmm.families.rows import compile_rows
+from bayesglmm.engine.row_kernels import row_kernels
 
 __all__ = ["Evaluation", "LaplaceMarginal"]
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Value and gradient at one (beta, theta, log phi).
+    """Value and gradient at one (beta, theta, family scalars on the working scale).
 
     Attributes
     ----------
     value : float
         Log-likelihood, all constants included; -inf where it could not be computed.
-    gradient : ndarray, shape (p + len(theta) + has_dispersion,)
-        In beta, theta and log phi.
+    gradient : ndarray, shape (p + len(theta) + K,)
+        In beta, theta and the working family scalars.
     mode : Mode
         Conditional modes.
     factor : RelativeFactor
@@ -84,31 +84,46 @@ class LaplaceMarginal:
 
         ``centered`` as in `GroupEffects.columns` (Lambda is that of the effects there), ``chain`` as in `Pattern.of`.
         """
-        kernels = compile_rows(design.family_link.row)
+        kernels = row_kernels(design)
         effects = EffectColumns.of(design, centered)
-        rows = Rows(design.y, design.size, design.weights, effects, Pattern.of(design, effects, chain), kernels)
+        K = len(design.family_names)
+        rows = Rows(
+            design.y,
+            design.size,
+            design.weights,
+            effects,
+            Pattern.of(design, effects, chain),
+            kernels,
+            K,
+            design.auxiliary,
+        )
         return cls(design, rows, FactorLayout.of(design), float(design.weights @ design.log_constants), expected)
 
     def with_response(self, y: np.ndarray) -> LaplaceMarginal:
         """Return the same for another response y (n,)."""
         design = self.design.with_response(y)
         constant = float(design.weights @ design.log_constants)
-        return replace(self, design=design, rows=replace(self.rows, y=design.y), constant=constant)
+        return replace(
+            self, design=design, rows=replace(self.rows, y=design.y, auxiliary=design.auxiliary), constant=constant
+        )
 
     def evaluate(
         self,
         beta: np.ndarray,
         theta: np.ndarray,
-        log_phi: float,
+        family: np.ndarray,
         start: np.ndarray,
         nearby: Elimination | None = None,
     ) -> Evaluation:
-        """Return log-likelihood and gradient, the mode searched from ``start`` (Q,) and with H ``nearby``."""
+        """Return log-likelihood and gradient, the mode searched from ``start`` (Q,) and with H ``nearby``.
+
+        ``family`` (K,) holds the family scalars on the working scale (`FamilyPart.kind`): log phi.
+        """
         factor = self.layout.at(theta)
-        phi = float(np.exp(log_phi))
+        rows, phi = self.rows.at(family)
         fixed = self.design.offset + self.design.X @ beta
-        mode = find_mode(self.rows, fixed, factor, phi, start, nearby)
-        size = len(beta) + self.layout.size + int(self.design.dispersion is not None)
+        mode = find_mode(rows, fixed, factor, phi, start, nearby)
+        size = len(beta) + self.layout.size + len(family)
         if not mode.converged or mode.elimination is None:
             return Evaluation(-np.inf, np.full(size, np.nan), mode, factor)
         curvature = self._expected(mode, phi) if self.expected else _Curvature(mode.elimination, *mode.rows[[2, 3, 6]])
@@ -144,7 +159,7 @@ class LaplaceMarginal:
     def _gradient(
         self, mode: Mode, elimination: Elimination, curvature: _Curvature, factor: RelativeFactor
     ) -> np.ndarray:
-        _, d1, d2, _, lp, d1p, _ = mode.rows
+        _, d1, d2 = mode.rows[:3]
         A = mode.A
         solutions = curvature.elimination.row_solutions()  # H^-1 a_i where row i touches
         s = np.einsum("mn,mn->n", A.value, solutions)
@@ -153,10 +168,8 @@ class LaplaceMarginal:
         Av = A.times(v)
         r = d1 + c + d2 * Av
         blocks = self._block_gradients(mode, r, v, curvature.d2 * self.rows.effects.value, solutions)
-        parts = [self.design.X.T @ r, factor.pull_back(tuple(blocks))]
-        if self.design.dispersion is not None:
-            parts.append(np.array([lp.sum() + 0.5 * (s @ curvature.d2p) + d1p @ Av]))
-        return np.concatenate(parts)
+        family = self.rows.pull_back(mode.rows, s, Av, curvature.d2p)
+        return np.concatenate([self.design.X.T @ r, factor.pull_back(tuple(blocks)), family])
 
     def _block_gradients(
         self, mode: Mode, r: np.ndarray, v: np.ndarray, curved: np.ndarray, solutions: np.ndarray

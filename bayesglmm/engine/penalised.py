@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesglmm.covariance.correlation import correlation_adjoint
-from bayesglmm.density.kernel import group_factor, natural_scalars
+from bayesglmm.density.kernel import group_factor, natural_scalars, pull_back_scalars
 from bayesglmm.density.layout import SD, STRUCTURE, Layout, Q
 from bayesglmm.design import Design
 from bayesglmm.engine.marginal import Evaluation, LaplaceMarginal
@@ -30,7 +30,7 @@ class Head:
     Attributes
     ----------
     values, slopes : ndarray, shape (scalars,)
-        Coefficients (raw intercept), standard deviations, dispersion; their derivatives in s.
+        Coefficients (raw intercept), standard deviations, family scalars; their derivatives in s.
     log_prior : float
         Sum of log priors and log Jacobians.
     prior_gradient : ndarray, shape (scalars,)
@@ -129,17 +129,27 @@ class PenalisedMarginal:
         groups = self.design.groups
         parts = [G[g.structure.theta.positions(g.n_effects)] for g, G in zip(groups, head.Lambda, strict=True)]
         theta = np.concatenate(parts) if parts else np.zeros(0)
-        log_phi = float(np.log(head.values[-1])) if self.layout.n_dispersion else 0.0
+        family = self._working(head)
         start = np.zeros(self.layout.n_effects) if nearby is None else nearby.evaluation.mode.z
         warm = None if nearby is None else nearby.evaluation.mode.elimination
-        evaluation = self.laplace.evaluate(head.values[:p], theta, log_phi, start, warm)
+        evaluation = self.laplace.evaluate(head.values[:p], theta, family, start, warm)
         value = evaluation.value + head.log_prior
         if not np.isfinite(value):
             return PenalisedPoint(-np.inf, np.zeros(self.size), head, evaluation)
         return PenalisedPoint(value, self._gradient(s, head, evaluation.gradient), head, evaluation)
 
+    def _working(self, head: Head) -> np.ndarray:
+        """Return the family scalars on the working scale, shape (K,)."""
+        values = head.values[self.layout.family]
+        return np.where(self._logged, np.log(np.where(self._logged, values, 1.0)), values)
+
+    @functools.cached_property
+    def _logged(self) -> np.ndarray:
+        """Which family scalars are worked with by their logarithm, bool, shape (K,)."""
+        return np.array([part.kind == "scale" for part in self.design.family_parts for _ in part.names], dtype=bool)
+
     def _gradient(self, s: np.ndarray, head: Head, raw: np.ndarray) -> np.ndarray:
-        """Pull the gradient in (beta, theta, log phi) back to s and add that of the priors."""
+        """Pull the gradient in (beta, theta, working family scalars) back to s and add that of the priors."""
         p, n_scalars = self.layout.n_coefficients, self.layout.n_scalars
         out = np.zeros(self.size)
         out[:n_scalars] = head.prior_gradient
@@ -160,6 +170,7 @@ class PenalisedMarginal:
             correlation_adjoint(int(term[STRUCTURE]), s[cor], float(self.parameters.lkj[t]), head.L[t], gL, own)
             out[cor] += own
             assert sds.start == term[SD]
-        if self.layout.n_dispersion:
-            out[n_scalars - 1] += raw[-1] / head.values[-1] * head.slopes[-1]
+        family = self.layout.family
+        natural = np.where(self._logged, raw[at:] / head.values[family], raw[at:])
+        pull_back_scalars(self.parameters.table, family.start, natural, head.slopes, out)
         return out

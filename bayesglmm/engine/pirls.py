@@ -7,12 +7,13 @@ Near the mode a factorisation serves several steps: they gain as many digits eac
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numba import types
 
+from bayesglmm.auxiliary import Auxiliary
 from bayesglmm.compiled import compiled, jitable, source_stamp
 from bayesglmm.engine.effects import EffectColumns
 from bayesglmm.engine.elimination import Elimination, factor_rows
@@ -47,6 +48,10 @@ class Rows:
         Which effects meet.
     kernels : RowKernels
         Compiled row derivatives of the family and link.
+    n_family : int
+        Number of family scalars K.
+    auxiliary : Auxiliary or None
+        Auxiliary predictors. Rows that `at` returns have none left: their ``size`` is all that is known, (3 n,).
     """
 
     y: np.ndarray
@@ -55,10 +60,29 @@ class Rows:
     effects: EffectColumns
     pattern: Pattern
     kernels: RowKernels
+    n_family: int
+    auxiliary: Auxiliary | None = None
+
+    def at(self, family: np.ndarray) -> tuple[Rows, float]:
+        """Return the rows and phi at the working family scalars (K,): nothing, log phi, or those of `Auxiliary`."""
+        if self.auxiliary is not None:
+            return replace(self, size=self.auxiliary.known(self.size, family), auxiliary=None), 1.0
+        return self, float(np.exp(family[0])) if len(family) else 1.0
+
+    def pull_back(self, table: np.ndarray, s: np.ndarray, Av: np.ndarray, d2p: np.ndarray) -> np.ndarray:
+        """Return the gradient of Laplace's log-likelihood in the working family scalars, shape (K,).
+
+        Row by row it is lp + s d2p / 2 + d1p A v (see `marginal`), of the row derivatives ``table`` at the mode.
+        """
+        if self.auxiliary is not None:
+            half = 0.5 * s
+            first = table[4] + half * d2p + table[5] * Av
+            return self.auxiliary.pull_back(first, table[7] + half * table[9] + table[8] * Av)
+        return np.array([table[4].sum() + 0.5 * (s @ d2p) + table[5] @ Av])[: self.n_family]
 
     def derivatives(self, eta: np.ndarray, phi: float) -> np.ndarray:
-        """Return weighted (l, d1, d2, d3, lp, d1p, d2p) of every row, shape (7, n)."""
-        out = np.empty((7, len(eta)))
+        """Return weighted (l, d1, d2, d3, lp, d1p, d2p) of every row, shape (`RowKernels.height`, n)."""
+        out = np.empty((self.kernels.height, len(eta)))
         self.kernels.derivatives(self.y, self.size, self.weights, eta, phi, out)
         return out
 
@@ -73,7 +97,7 @@ class Mode:
         Spherical conditional modes.
     eta : ndarray, shape (n,)
         Linear predictor there.
-    rows : ndarray, shape (7, n)
+    rows : ndarray, shape (`RowKernels.height`, n)
         Weighted row derivatives there.
     value : float
         h at the mode; -inf if the search failed.
@@ -124,7 +148,7 @@ def find_mode(
     """
     p = rows.pattern
     A = rows.effects.with_values(factor.rows(rows.effects.value))
-    z, eta, table = np.array(start), np.empty(len(fixed)), np.empty((7, len(fixed)))
+    z, eta, table = np.array(start), np.empty(len(fixed)), np.empty((rows.kernels.height, len(fixed)))
     if nearby is None:
         work = (np.empty(p.n_blocks), np.empty(p.couplings[-1]), np.empty((p.n_tail, p.n_tail)))
     else:

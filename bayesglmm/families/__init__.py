@@ -11,14 +11,19 @@ from types import MappingProxyType
 
 from bayesglmm.errors import Problem, SpecificationError, nearest
 from bayesglmm.families.bernoulli import BERNOULLI
+from bayesglmm.families.beta import BETA
+from bayesglmm.families.beta_binomial import BETA_BINOMIAL
 from bayesglmm.families.binomial import BINOMIAL
+from bayesglmm.families.gamma import GAMMA
 from bayesglmm.families.gaussian import GAUSSIAN
+from bayesglmm.families.negative_binomial import NEGATIVE_BINOMIAL
 from bayesglmm.families.poisson import POISSON
-from bayesglmm.families.record import Encoded, Family, FamilyLink, Link, Violation
+from bayesglmm.families.record import Dispersion, Encoded, Family, FamilyLink, Link, Violation
 from bayesglmm.families.rows import RowKernels, compile_rows
 
 __all__ = [
     "FAMILIES",
+    "Dispersion",
     "Encoded",
     "Family",
     "FamilyLink",
@@ -28,11 +33,31 @@ __all__ = [
     "compile_rows",
     "get_family",
     "get_link",
+    "nearest_family",
 ]
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
-    {family.name: family for family in (GAUSSIAN, BERNOULLI, BINOMIAL, POISSON)}
+    {family.name: family for family in (GAUSSIAN, BERNOULLI, BINOMIAL, POISSON, NEGATIVE_BINOMIAL, GAMMA, BETA, BETA_BINOMIAL)}
 )
+
+#: What other packages call them, where the spelling alone would lead elsewhere.
+_ELSEWHERE = MappingProxyType(
+    {
+        "nbinom": "negative_binomial",
+        "nbinom2": "negative_binomial",
+        "negbin": "negative_binomial",
+        "negbinomial": "negative_binomial",
+        "nb": "negative_binomial",
+        "beta_family": "beta",
+        "normal": "gaussian",
+    }
+)
+
+
+def nearest_family(name: str) -> str:
+    """Return ``" Did you mean 'x'?"`` for the family that ``name`` is likely to stand for, or an empty string."""
+    known = _ELSEWHERE.get(name.lower().strip())
+    return nearest(name, FAMILIES) if known is None else f" Did you mean {known!r}?"
 
 
 def get_family(name: str) -> Family:
@@ -45,7 +70,7 @@ def get_family(name: str) -> Family:
     """
     if name in FAMILIES:
         return FAMILIES[name]
-    message = f"unknown family {name!r}; allowed: {', '.join(FAMILIES)}.{nearest(name, FAMILIES)}"
+    message = f"unknown family {name!r}; allowed: {', '.join(FAMILIES)}.{nearest_family(name)}"
     raise SpecificationError([Problem("family", message, "family")])
 
 

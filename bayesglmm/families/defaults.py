@@ -1,12 +1,17 @@
 """What several families answer alike."""
 
+# One signature serves every family; not every family uses all of its arguments.
+# ruff: noqa: ARG001
+
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from bayesglmm.families.record import Array
 
-__all__ = ["mean_is_mu", "no_constant"]
+__all__ = ["half_normal_root", "mean_is_mu", "no_constant", "no_information"]
 
 
 def mean_is_mu(mu: Array, size: Array) -> Array:
@@ -17,3 +22,18 @@ def mean_is_mu(mu: Array, size: Array) -> Array:
 def no_constant(y: Array, size: Array) -> Array:
     """Return zeros in the common shape: the row function leaves nothing out."""
     return np.zeros(np.broadcast_shapes(np.shape(y), np.shape(size)))
+
+
+def half_normal_root(*, inverse: bool) -> Callable[[float], tuple[str, Mapping[str, float]]]:
+    """Return the default prior of a phi whose square root, or one over it, is a relative standard deviation.
+
+    That is half normal with scale 1, whatever the scale of the linear predictor, where phi or 1 / phi is chi-squared
+    with one degree of freedom.
+    """
+    name = "InverseGamma" if inverse else "Gamma"
+    return lambda scale: (name, {"alpha": 0.5, "beta": 0.5})
+
+
+def no_information(eta: Array, size: Array, phi: float) -> Array:
+    """Raise: for rows with auxiliary predictors no expectation is known, and methods that need one refuse them."""
+    raise NotImplementedError("no expected information for rows with auxiliary predictors")

@@ -24,6 +24,7 @@ __all__ = [
     "exp_real",
     "exp_remainder",
     "inlined_scalar",
+    "log1p_remainder",
     "log1p_unit",
     "log_positive",
     "widest_vectors",
@@ -131,15 +132,20 @@ def _exp_reduced(r: float) -> float:
 
 
 @inlined_scalar
-def _twice_atanh(t: float) -> float:
-    """Return 2 atanh(t) for |t| <= 1/3: 2 t (1 + q G(q)), q = t^2, G minimax for (atanh(t) / t - 1) / q (5e-17)."""
+def _twice_atanh_remainder(t: float) -> float:
+    """Return 2 atanh(t) - 2 t for |t| <= 1/3: 2 t q G(q), q = t^2, G minimax for (atanh(t) / t - 1) / q (5e-17)."""
     q = t * t
     s = q * q
     low = (0.3333333333333893 + q * 0.19999999997999235) + s * (0.1428571453155571 + q * 0.11111096328961562)
     high = (0.0909141032779376 + q * 0.07682096595658952) + s * (0.06793618440212972 + q * 0.049491745621616054)
     g = low + (s * s) * (high + (s * s) * 0.08874385439399395)
-    leading = t + t
-    return leading + leading * (q * g)
+    return (t + t) * (q * g)
+
+
+@inlined_scalar
+def _twice_atanh(t: float) -> float:
+    """Return 2 atanh(t) for |t| <= 1/3."""
+    return (t + t) + _twice_atanh_remainder(t)
 
 
 @inlined_scalar
@@ -169,6 +175,16 @@ def exp_real(x: float) -> float:
 def log1p_unit(e: float) -> float:
     """Return log(1 + e) for 0 <= e <= 1: 2 atanh(e / (2 + e))."""
     return _twice_atanh(e / (2.0 + e))
+
+
+@inlined_scalar
+def log1p_remainder(x: float) -> float:
+    """Return log(1 + x) - x for -1/2 <= x <= 1, to a few units in the last place, near 0 too: there it is -x^2 / 2.
+
+    With t = x / (2 + x), log(1 + x) = 2 atanh(t) and 2 t - x = -t x.
+    """
+    t = x / (2.0 + x)
+    return _twice_atanh_remainder(t) - t * x
 
 
 @inlined_scalar

@@ -14,7 +14,7 @@ import pandas as pd
 
 from bayesglmm.families.defaults import mean_is_mu, no_constant
 from bayesglmm.families.links import IDENTITY, LOG
-from bayesglmm.families.record import Array, Encoded, Family, FamilyLink, RowValues, Violation
+from bayesglmm.families.record import Array, Dispersion, Encoded, Family, FamilyLink, RowValues, Violation
 from bayesglmm.families.responses import encode_numbers
 from bayesglmm.families.rows import compiled_scalar
 from bayesglmm.families.support import occurring
@@ -128,4 +128,12 @@ GAUSSIAN = Family(
     location=_location,
     scale=_scale,
     latex_se=r"\mathcal{N}(\mu_i, %s^2)",
+    phi=Dispersion(
+        # As brms: heavier than normal in the tail, since the spread of y also holds what predictors explain.
+        prior=lambda scale: ("HalfStudentT", {"nu": 4.0, "sigma": scale}),
+        start=float,
+        residual_sd=True,
+        power=2.0,
+        exact_at=0.0,
+    ),
 )

@@ -7,7 +7,7 @@ from scipy import special
 
 from bayesglmm.families.record import Array, Link
 
-__all__ = ["CAUCHIT", "CLOGLOG", "IDENTITY", "LOG", "LOGIT", "PROBIT", "SQRT"]
+__all__ = ["CAUCHIT", "CLOGLOG", "IDENTITY", "INVERSE", "LOG", "LOGIT", "PROBIT", "SQRT"]
 
 
 def _log(mu: Array) -> Array:
@@ -18,6 +18,11 @@ def _log(mu: Array) -> Array:
 def _exp(eta: Array) -> Array:
     with np.errstate(over="ignore", under="ignore"):
         return np.exp(eta)
+
+
+def _reciprocal(x: Array) -> Array:
+    with np.errstate(divide="ignore"):
+        return np.reciprocal(np.asarray(x, dtype=np.float64))
 
 
 def _cloglog(mu: Array) -> Array:
@@ -44,6 +49,7 @@ def _cauchit_inverse(eta: Array) -> Array:
 
 IDENTITY = Link("identity", np.positive, np.positive, "%s")
 LOG = Link("log", _log, _exp, r"\log(%s)")
+INVERSE = Link("inverse", _reciprocal, _reciprocal, r"1 / %s")
 SQRT = Link("sqrt", np.sqrt, np.square, r"\sqrt{%s}")
 LOGIT = Link("logit", special.logit, special.expit, r"\operatorname{logit}(%s)")
 PROBIT = Link("probit", special.ndtri, special.ndtr, r"\Phi^{-1}(%s)")

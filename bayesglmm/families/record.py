@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["Array", "Encoded", "Family", "FamilyLink", "Graph", "Information", "Link", "Row", "RowValues", "Violation"]
+from bayesglmm.families.parts import Predictor
+
+__all__ = [
+    "Array",
+    "Dispersion",
+    "Encoded",
+    "Family",
+    "FamilyLink",
+    "Graph",
+    "Information",
+    "Link",
+    "Row",
+    "RowValues",
+    "Violation",
+]
 
 type Array = np.ndarray[Any, np.dtype[np.float64]]
 type RowValues = tuple[float, float, float, float, float, float, float]
@@ -68,6 +83,8 @@ class FamilyLink:
     linear : bool
         Whether ``l`` is a parabola in eta with its top at y, of curvature 1 / (phi size)^2: what mixed model
         equations and REML are for.
+    simulate : callable or None
+        Stands in for `Family.simulate` where responses depend on the link in another way than through mu.
     """
 
     link: Link
@@ -76,6 +93,7 @@ class FamilyLink:
     code: str
     information: Information
     linear: bool = False
+    simulate: Callable[..., Array] | None = None
 
 
 @dataclass(frozen=True)
@@ -87,11 +105,11 @@ class Encoded:
     values : ndarray, shape (n,)
         The response; a missing value is nan.
     labels : tuple of str or None
-        For a column of two labels, what was coded as 0 and what as 1.
+        For a column of labels, what was coded as 0, as 1, ...
     """
 
     values: Array
-    labels: tuple[str, str] | None = None
+    labels: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +126,39 @@ class Violation:
 
     mask: np.ndarray
     words: str
+
+
+@dataclass(frozen=True)
+class Dispersion:
+    """What the package asks of a family's dispersion parameter phi.
+
+    Attributes
+    ----------
+    prior : callable
+        ``prior(scale) -> (name, params)``: its default prior, for a linear predictor that varies by ``scale``.
+    start : callable
+        ``start(scale) -> float``: where a search begins.
+    residual_sd : bool
+        Whether phi is the standard deviation of rows about a linear predictor with the identity link: then it cannot be
+        told from effects with a level for every row, and least squares estimates it.
+    power : float
+        k where the variance of a row is in proportion to phi^k, which is what quasi-likelihood needs; 0 where it is not.
+    exact_at : float
+        0 or infinity, the phi at which rows have no variance left; nan where chance remains at any phi.
+    limit : str
+        What phi growing without bound says, a sentence without its subject: ``"the data show no ..."``; empty where
+        rows have no variance left there.
+    mean_family : str
+        A family with the same mean and links whose score is linear in the response; empty where this one's is.
+    """
+
+    prior: Callable[[float], tuple[str, Mapping[str, float]]]
+    start: Callable[[float], float]
+    residual_sd: bool = False
+    power: float = 0.0
+    exact_at: float = math.nan
+    limit: str = ""
+    mean_family: str = ""
 
 
 @dataclass(frozen=True)
@@ -157,6 +208,12 @@ class Family:
         ``scale(y, size, link) -> float``: by how much eta can be expected to vary, positive.
     latex_se : str
         The distribution of a row whose standard error is known, ``%s`` in its place; empty for families without.
+    phi : Dispersion or None
+        What else there is to know of the dispersion parameter; None without one.
+    predictors : tuple of Predictor
+        Auxiliary predictors a and b of a family whose rows are extended ones (`extended`); then, in the place of phi,
+        ``simulate(rng, mu, size, first, second)`` and the links' ``graph`` take what each predictor stands for: the
+        scalar (or its value row by row), the linear predictor of a formula, the cutpoints.
     """
 
     name: str
@@ -176,3 +233,5 @@ class Family:
     location: Callable[[Array, Array, str], float]
     scale: Callable[[Array, Array, str], float]
     latex_se: str = ""
+    phi: Dispersion | None = None
+    predictors: tuple[Predictor, ...] = ()

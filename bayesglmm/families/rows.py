@@ -18,7 +18,16 @@ from bayesglmm.compiled import compiled, compiled_pointer, jitable, source_stamp
 from bayesglmm.families.elementary import add_in_any_order, widest_vectors
 from bayesglmm.families.record import Row
 
-__all__ = ["RowKernels", "compile_rows", "compiled_scalar", "sum_block", "sum_rows"]
+__all__ = [
+    "DERIVATIVES",
+    "RowKernels",
+    "compile_loop",
+    "compile_rows",
+    "compiled_scalar",
+    "row_stamp",
+    "sum_block",
+    "sum_rows",
+]
 
 #: Rows of a block: small enough for the nearest cache.
 _BLOCK = 256
@@ -28,7 +37,7 @@ _IN = types.Array(types.float64, 1, "C", readonly=True)
 _OUT = types.float64[::1]
 _TABLE = types.float64[:, ::1]
 _VALUE_GRADIENT = types.UniTuple(types.float64, 2)(_IN, _IN, _IN, _IN, types.float64, _OUT)
-_DERIVATIVES = types.void(_IN, _IN, _IN, _IN, types.float64, _TABLE)
+DERIVATIVES = types.void(_IN, _IN, _IN, _IN, types.float64, _TABLE)
 
 
 def compiled_scalar[F: Callable[..., Any]](function: F) -> F:
@@ -53,14 +62,17 @@ class RowKernels:
         lp, d1p, d2p), the order of `FamilyLink.row`.
     pointer : cfunc
         ``derivatives`` as a C function: compiled code takes it as an argument, and is compiled once for all rows.
+    height : int
+        Rows that ``derivatives`` fills: 7, or 10 where there are auxiliary predictors (`extended`).
     """
 
     value_gradient: Any
     derivatives: Any
     pointer: Any
+    height: int = 7
 
 
-def _stamp(row: Row) -> int:
+def row_stamp(row: Row) -> int:
     """Return a checksum of the sources that a row function may be made of: the package's and its own file."""
     return zlib.crc32(Path(inspect.getfile(row)).read_bytes(), source_stamp())
 
@@ -145,7 +157,7 @@ def _pointer_loop(row: Row, stamp: int) -> Callable[..., Any]:
     return pointer
 
 
-def _compile(loop: Callable[..., Any], signature: Any, row: Row, compiler: Callable[..., Any] = compiled) -> Any:
+def compile_loop(loop: Callable[..., Any], signature: Any, row: Row, compiler: Callable[..., Any] = compiled) -> Any:
     # numba numbers the cache files of one qualified name in the order of saving, and two processes that fill
     # an empty cache at the same time can give one number to two different rows. A name for each row, and one
     # declared signature, leave every index to one row: whoever writes it last writes the same code.
@@ -175,9 +187,9 @@ def compile_rows(row: Row) -> RowKernels:
     the code compiled before the edit. The loops therefore also close over a checksum of the sources: another
     source, another key.
     """
-    stamp = _stamp(row)
+    stamp = row_stamp(row)
     return RowKernels(
-        value_gradient=_compile(_value_gradient_loop(row, stamp), _VALUE_GRADIENT, row),
-        derivatives=_compile(_derivatives_loop(row, stamp), _DERIVATIVES, row),
-        pointer=_compile(_pointer_loop(row, stamp), _DERIVATIVES, row, compiled_pointer),
+        value_gradient=compile_loop(_value_gradient_loop(row, stamp), _VALUE_GRADIENT, row),
+        derivatives=compile_loop(_derivatives_loop(row, stamp), DERIVATIVES, row),
+        pointer=compile_loop(_pointer_loop(row, stamp), DERIVATIVES, row, compiled_pointer),
     )

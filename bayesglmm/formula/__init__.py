@@ -13,6 +13,7 @@ from bayesglmm.errors import FormulaError
 from bayesglmm.formula.columns import columns
 from bayesglmm.formula.formulae_text import common_text, component_names, expression_text
 from bayesglmm.formula.functions import ALLOWED_FUNCTIONS, ELEMENTWISE
+from bayesglmm.formula.one_sided import one_sided_text, parse_one_sided
 from bayesglmm.formula.parser import parse
 from bayesglmm.formula.printer import name_text, node_text
 from bayesglmm.formula.structures import require_available
@@ -57,6 +58,8 @@ __all__ = [
     "expression_text",
     "name_text",
     "node_text",
+    "one_sided_text",
     "parse",
+    "parse_one_sided",
     "require_available",
 ]

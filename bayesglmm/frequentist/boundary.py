@@ -65,7 +65,7 @@ def _flat_directions(working: Working, optimum: Optimum) -> list[str]:
     names = [*working.design.coefficients]
     for group, part in zip(working.design.groups, working.layout.slices, strict=True):
         names += [f"the (co)variances of {group.name}"] * (part.stop - part.start)
-    names += [working.design.dispersion] if working.design.dispersion else []
+    names += working.design.family_names
     free = np.flatnonzero(~optimum.pinned)
     units = np.linalg.norm(working.units(), axis=1)[free]
     scaled = -optimum.hessian[np.ix_(free, free)] * np.outer(units, units)

@@ -1,4 +1,4 @@
-"""theta, log phi and their covariance -> standard deviations, correlations and sigma with errors and intervals."""
+"""theta, family scalars and their covariance -> sds, correlations, sigma and its like with errors and intervals."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Estimate:
 
 
 def variance_components(working: Working, x: np.ndarray, covariance: np.ndarray) -> tuple[Estimate, ...]:
-    """Return standard deviations, correlations and the dispersion by the delta method.
+    """Return standard deviations, correlations and family scalars by the delta method.
 
     Parameters
     ----------
@@ -79,12 +79,19 @@ def variance_components(working: Working, x: np.ndarray, covariance: np.ndarray)
         for (i, k), name in zip(_pairs(group.n_effects), group.cor_names(), strict=False):
             value, gradient = rows.cor(i, k)
             cors.append(Estimate("cor", name, value, _std_error(gradient, block), "atanh"))
-    family: list[Estimate] = []
-    if working.design.dispersion is not None:
-        phi = float(np.exp(x[-1]))
-        std_error = phi * float(np.sqrt(covariance[-1, -1]))
-        family.append(Estimate("family", working.design.dispersion, phi, std_error, "log"))
-    return (*sds, *cors, *family)
+    return (*sds, *cors, *_family(working, x, covariance))
+
+
+def _family(working: Working, x: np.ndarray, covariance: np.ndarray) -> Iterator[Estimate]:
+    at = working.family.start
+    for part in working.design.family_parts:
+        for name in part.names:
+            value, std_error = float(x[at]), float(np.sqrt(covariance[at, at]))
+            if part.kind == "scale":
+                yield Estimate("family", name, float(np.exp(value)), float(np.exp(value)) * std_error, "log")
+            else:
+                yield Estimate("family", name, value, std_error)
+            at += 1
 
 
 def _pairs(q: int) -> Iterator[tuple[int, int]]:

@@ -14,6 +14,7 @@ from bayesglmm.engine.pirls import Mode
 from bayesglmm.errors import SpecificationError
 from bayesglmm.frequentist.likelihood import Evaluate, MaximumLikelihood, Words
 from bayesglmm.frequentist.modes import mode_table, prediction_variances
+from bayesglmm.frequentist.scalar_only import require_one_dispersion
 from bayesglmm.frequentist.width import require_narrow_tail
 from bayesglmm.frequentist.working import Working
 
@@ -48,6 +49,8 @@ class Laplace:
     def prepare(self, design: Design) -> MaximumLikelihood:
         """Lay the method out; FitError for too many crossed effects (`width.MAX_TAIL`)."""
         require_narrow_tail(design)
+        if self.information == "expected":
+            require_one_dispersion(design, "laplace with information='expected'")
         words = Words(
             self.method,
             "Laplace" if self.information == "observed" else "Laplace, Fisher",

@@ -19,6 +19,7 @@ from bayesglmm.engine.threads import blas_threads
 from bayesglmm.errors import FitError
 from bayesglmm.frequentist.boundary import boundary_notes, unbounded_spreads
 from bayesglmm.frequentist.components import Estimate, variance_components
+from bayesglmm.frequentist.dispersion import left_without_bound, limit_note, reproduces_exactly
 from bayesglmm.frequentist.fit import Fit
 from bayesglmm.frequentist.search.maximise import Objective, maximise
 from bayesglmm.frequentist.search.optimum import Optimum, OptimumStatus, better
@@ -29,12 +30,9 @@ __all__ = ["Evaluate", "Likelihood", "MaximumLikelihood", "Words", "objective_of
 
 type Evaluate = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
-#: A dispersion that is exp(16), ten million, times smaller than the response's spread is on its way to 0.
-_VANISHED = 16.0
-
 
 class Likelihood(Protocol):
-    """A log-likelihood of the working parameters x = (beta, theta, log phi)."""
+    """A log-likelihood of the working parameters x = (beta, theta, working family scalars)."""
 
     @property
     def working(self) -> Working:
@@ -120,6 +118,7 @@ class MaximumLikelihood:
                 # Correlations on the boundary can be a trap: look once more from independent effects.
                 optimum = better(optimum, maximise(objective, working.with_spread(optimum.x, 0.5)))
             _refuse_without_maximum(working, optimum)
+            optimum = left_without_bound(working, optimum)
             if unbounded_spreads(working, optimum):
                 optimum = replace(optimum, status=OptimumStatus.FLAT)
             return self._assemble(optimum)
@@ -145,7 +144,7 @@ class MaximumLikelihood:
             mode_source=functools.partial(self.likelihood.modes, optimum.x),
             loglik=optimum.value,
             optimum=optimum,
-            notes=boundary_notes(working, optimum, components),
+            notes=(*limit_note(working, optimum), *boundary_notes(working, optimum, components)),
             caveat=self.words.caveat,
             prepared=self,
         )
@@ -169,10 +168,12 @@ def objective_of(likelihood: Likelihood, units: np.ndarray | None = None) -> Obj
 def _refuse_without_maximum(working: Working, optimum: Optimum) -> None:
     """Raise FitError where the likelihood has no maximum, or was finite nowhere that the search came."""
     if working.design.dispersion is not None:
-        _, _, log_phi = working.split(optimum.x)
-        if log_phi < np.log(working.scales.scale) - _VANISHED:
+        _, _, log_phi = working.split_phi(optimum.x)
+        rule = working.design.family.phi
+        if rule is not None and reproduces_exactly(rule, log_phi, working.scales.scale):
+            end = "0" if rule.exact_at == 0.0 else "infinity"
             raise FitError(
-                f"{working.design.dispersion} goes to 0: the model reproduces the response exactly, and the likelihood "
+                f"{working.design.dispersion} goes to {end}: the model reproduces the response exactly, and the likelihood "
                 "grows without bound. Look for a constant response, a predictor that determines it, or as many "
                 "effects as rows."
             )

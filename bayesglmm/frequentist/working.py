@@ -1,4 +1,4 @@
-"""The working parameters of a likelihood fit, x = (beta, theta, log phi): scales, starting point, boundary."""
+"""The working parameters of a likelihood fit, x = (beta, theta, family scalars): scales, starting point, boundary."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from bayesglmm.engine.factor import FactorLayout
 from bayesglmm.parameters import Scales
 
 __all__ = ["Working"]
+
+#: Further out no phi means anything, and its square would overflow.
+_LARGEST_LOG = 300.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,11 +52,23 @@ class Working:
     @property
     def size(self) -> int:
         """Length of x."""
-        return self.theta.stop + int(self.design.dispersion is not None)
+        return self.family.stop
 
-    def split(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-        """Return beta, theta and log phi (0 without dispersion)."""
-        return x[: self.n_beta], x[self.theta], float(x[-1]) if self.size > self.theta.stop else 0.0
+    @property
+    def family(self) -> slice:
+        """Positions of the family scalars in x: logarithms of scales, others as they are."""
+        return slice(self.theta.stop, self.theta.stop + len(self.design.family_names))
+
+    def split(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return beta, theta and the working family scalars (K,); a log phi is held where phi would overflow."""
+        family = x[self.family]
+        held = family if self.design.dispersion is None else np.clip(family, -_LARGEST_LOG, _LARGEST_LOG)
+        return x[: self.n_beta], x[self.theta], held
+
+    def split_phi(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        """Return beta, theta and log phi (0 without dispersion), for methods that know one scalar dispersion."""
+        beta, theta, family = self.split(x)
+        return beta, theta, float(family[-1]) if len(family) else 0.0
 
     def units(self) -> np.ndarray:
         """Return the matrix of x = units w: coefficients through the QR factor of X, nearly uncorrelated in w."""
@@ -75,13 +90,13 @@ class Working:
         return np.concatenate(parts) if parts else np.zeros(0)
 
     def start(self) -> np.ndarray:
-        """Return x with the linear predictor at its expected place, Lambda = 0 and phi at its natural scale."""
+        """Return x with the linear predictor at its expected place, Lambda = 0, family scalars at natural scales."""
         x = np.zeros(self.size)
         if self.n_beta:
             target = np.full(self.design.n_rows, self.scales.location) - self.design.offset
             x[: self.n_beta] = np.linalg.lstsq(self.design.X, target, rcond=None)[0]
-        if self.size > self.theta.stop:
-            x[-1] = np.log(self.scales.scale)
+        parts = self.design.family_parts
+        x[self.family] = [np.log(v) if part.kind == "scale" else v for part in parts for v in part.start]
         return x
 
     def with_spread(self, x: np.ndarray, fraction: float) -> np.ndarray:

@@ -9,7 +9,7 @@ exists; `validate()` is where such data are reported.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from bayesglmm.priors.prior import Prior
 
@@ -80,9 +80,18 @@ def sd_default(scale: float, column_scale: float = 1.0) -> Prior:
     return Prior("HalfNormal", sigma=WIDTH * _positive(scale) / _positive(column_scale))
 
 
-def dispersion_default(scale: float) -> Prior:
-    """Return the default prior of the residual standard deviation, HalfStudentT(nu=4, sigma=scale)."""
-    return Prior("HalfStudentT", nu=4.0, sigma=_positive(scale))
+def dispersion_default(form: Callable[[float], tuple[str, Mapping[str, float]]], scale: float) -> Prior:
+    """Return the default prior of a dispersion parameter.
+
+    Parameters
+    ----------
+    form : callable
+        ``form(scale) -> (distribution, params)``, the family's own (`families.record.Dispersion.prior`).
+    scale : float
+        Natural scale of the linear predictor.
+    """
+    name, params = form(_positive(scale))
+    return Prior(name, dict(params))
 
 
 def correlation_default() -> Prior:

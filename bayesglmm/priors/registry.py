@@ -72,7 +72,7 @@ class Distribution:
                 given = f"{low} = {params[low]:g} and {high} = {params[high]:g} are given"
                 yield high, f"{given}; {self.name} needs {low} < {high}."
 
-    def graph(self, pm: Any, pt: Any, name: str, params: Mapping[str, Any], dims: Any = None) -> Any:
+    def graph(self, pm: Any, pt: Any, name: str, params: Mapping[str, Any], dims: Any = None, **options: Any) -> Any:
         """Return the PyMC random variable ``name``; parameters may be arrays along ``dims``.
 
         The modules are passed in (this package does not import PyMC). Correlation matrices are built by their
@@ -81,7 +81,7 @@ class Distribution:
         # A Python float that float32 can hold exactly becomes float32 in PyTensor, and so does its logarithm: log(2.5)
         # would be off by 3e-8. Typed constants stay float64.
         typed = {key: pt.constant(value, dtype="float64") for key, value in params.items()}
-        return getattr(pm, self.name)(name, dims=dims, **typed)
+        return getattr(pm, self.name)(name, dims=dims, **typed, **options)
 
     def source(self, name: str, params: Mapping[str, Any], dims: str | None = None) -> str:
         """Return Python source of the expression that `graph` evaluates, numbers written in full."""

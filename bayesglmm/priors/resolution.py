@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from bayesglmm.errors import Problem, nearest
 from bayesglmm.priors.prior import Prior
@@ -54,6 +55,12 @@ class Parameter:
     def dispersion(cls, name: str) -> Parameter:
         """Return the family's dispersion parameter, ``sigma`` or ``phi``."""
         return cls(name, "dispersion", (name,))
+
+
+    @classmethod
+    def of_family(cls, variable: str, name: str, role: Literal["coefficient", "scale"]) -> Parameter:
+        """Return one of the family's parameters; ``variable`` is the key for all of those that share it."""
+        return cls(name, "dispersion" if role == "scale" else "coefficient", tuple(dict.fromkeys((name, variable))))
 
 
 @dataclass(frozen=True)

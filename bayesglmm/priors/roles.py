@@ -12,7 +12,7 @@ __all__ = ["Role", "minimum_levels", "refusal", "role_of_key", "speaks_of", "tid
 
 Role = Literal["coefficient", "sd", "cor", "dispersion"]
 
-_WORDS: dict[str, Role] = {"sd": "sd", "cor": "cor", "sigma": "dispersion", "phi": "dispersion"}
+_WORDS: dict[str, Role] = {"sd": "sd", "cor": "cor", "sigma": "dispersion", "phi": "dispersion", "nu": "dispersion"}
 _CALL = re.compile(r"\s*(sd|cor)\s*\((.*)\)\s*", re.DOTALL)
 
 

@@ -13,7 +13,7 @@ from bayesglmm.compiled import compiled, source_stamp
 from bayesglmm.errors import SpecificationError
 from bayesglmm.priors.densities import log_density_of
 from bayesglmm.priors.registry import DISTRIBUTIONS
-from bayesglmm.priors.transforms import IDENTITY, INTERVAL, LOG, ON_CODES, SHORT_LOG, scale_of_inline, to_value_inline
+from bayesglmm.priors.transforms import IDENTITY, INTERVAL, LOG, ON_CODES, ORDERED, SHORT_LOG, scale_of_inline, to_value_inline
 
 if TYPE_CHECKING:
     from bayesglmm.priors.prior import Prior
@@ -33,7 +33,7 @@ class ScalarPrior:
     distribution : int
         `Distribution.code`.
     transform : int
-        ``IDENTITY``, ``LOG``, ``INTERVAL`` or ``SHORT_LOG`` of `transforms`.
+        ``IDENTITY``, ``LOG``, ``INTERVAL``, ``SHORT_LOG`` or ``ORDERED`` of `transforms`.
     on : int
         A value of ``ON_CODES``: whether the prior sits on the parameter, its variance or its precision.
     a, b, c : float
@@ -64,6 +64,10 @@ class ScalarPrior:
         if self.transform != LOG or self.on != ON_CODES["sd"]:
             return self
         return replace(self, transform=SHORT_LOG, lower=scale)
+
+    def above_the_last(self) -> ScalarPrior:
+        """Return the same prior of a parameter that lies above the one before it."""
+        return replace(self, transform=ORDERED)
 
     def row(self) -> np.ndarray:
         """Return the row that compiled code reads, float64 shape (8,), in the order of the attributes."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from dataclasses import replace
 
 import pandas as pd
 
@@ -70,6 +71,9 @@ def validate_columns(spec: ModelSpec, data: pd.DataFrame) -> tuple[pd.DataFrame,
     table = table.without(problem.where for problem in unfit)
     problems += unfit + response_problems(spec, table)
     problems += expression_problems(spec.formula, table) + factor_problems(uses, table)
+    for common in spec.auxiliary_formulas.values():
+        problems += expression_problems(replace(spec.formula, common=common, groups=()), table)
+    problems = list(dict.fromkeys(problems))
     if problems:
         raise DataError(problems + _of_what_is_sound(spec, table, problems))
     return table.frame, dropped
@@ -115,6 +119,10 @@ def validate(design: Design, used: pd.DataFrame) -> tuple[Problem, ...]:
     """
     levels = level_warnings(uses_of(design.spec), used)
     problems = coded_problems(design.coding, design.X, design.row_labels)
+    if design.auxiliary is not None:
+        for predictor in design.auxiliary.predictors:
+            if predictor.coding is not None:
+                problems += coded_problems(predictor.coding, predictor.columns.T, design.row_labels)
     if problems:  # a number read as text is a frequent cause of too many columns
         problems += [problem for problem in levels if problem.kind == "text factor"]
     problems += grouping_problems(design) + partition_problems(design)

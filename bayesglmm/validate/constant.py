@@ -30,10 +30,11 @@ def constant_response_warnings(design: Design) -> list[Problem]:
         consequence = "the likelihood has no maximum, and without a prior the intercept grows without bound"
     else:
         consequence = "no term can explain anything"
-    if design.dispersion is not None and _fits_exactly(design):
-        consequence += (
-            f"; the residual standard deviation ({design.dispersion}) is then 0 and a classical fit has no maximum"
-        )
+    rule = design.family.phi
+    if design.dispersion is not None and rule is not None and rule.exact_at >= 0.0 and _fits_exactly(design):
+        what = "the residual standard deviation" if rule.residual_sd else "the dispersion"
+        end = "0" if rule.exact_at == 0.0 else "infinite"
+        consequence += f"; {what} ({design.dispersion}) is then {end} and a classical fit has no maximum"
     remedy = "Check how the column was read or filtered."
     message = f"constant response: every row has {value}; {consequence}. {remedy}"
     return [Problem(design.response_name, message, "constant response")]

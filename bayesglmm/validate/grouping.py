@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesglmm.design import Design
 from bayesglmm.errors import DataError, Problem
-from bayesglmm.families import get_family
+from bayesglmm.families import Family, get_family
 from bayesglmm.formula import name_text
 from bayesglmm.grouping import GroupEffects, learn_factor
 from bayesglmm.spec import ModelSpec
@@ -27,7 +27,7 @@ def grouping_problems(design: Design) -> list[Problem]:
     problems: list[Problem] = []
     for group in design.groups:
         columns, J = group.factor.columns, group.n_levels
-        problems += _level_problems(columns, J, design.n_rows, group.has_intercept, design.dispersion)
+        problems += _level_problems(columns, J, design.n_rows, group.has_intercept, _residual_sd(design.family, design.dispersion))
     return list(dict.fromkeys(problems)) + _labels(design)
 
 
@@ -53,8 +53,13 @@ def uncoded_grouping_problems(spec: ModelSpec, table: Table) -> list[Problem]:
             problems += error.problems
             continue
         J = len(factor.levels)
-        problems += _level_problems(columns, J, len(rows), term.effects.intercept, dispersion)
+        problems += _level_problems(columns, J, len(rows), term.effects.intercept, _residual_sd(get_family(spec.family), dispersion))
     return list(dict.fromkeys(problems))
+
+
+def _residual_sd(family: Family, dispersion: str | None) -> str | None:
+    """Return the dispersion's name where it cannot be told from effects with a level for every row."""
+    return dispersion if family.phi is not None and family.phi.residual_sd else None
 
 
 def _level_problems(
@@ -104,7 +109,8 @@ def grouping_warnings(design: Design) -> list[Problem]:
 
 def _unknowable(name: str, group: GroupEffects, design: Design) -> list[Problem]:
     """Return that a level for every row cannot vary the chances of single trials: a mixture of coins is a coin."""
-    single = len(design.family.violations(np.array([2.0]), np.ones(1))) > 0 and bool((design.size == 1.0).all())
+    outside = [bool(design.family.violations(np.array([y]), np.ones(1))) for y in (0.5, 2.0)]
+    single = all(outside) and bool((design.size == 1.0).all())
     if group.n_levels < design.n_rows or not single:
         return []
     message = (

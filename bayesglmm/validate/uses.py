@@ -57,6 +57,7 @@ def uses_of(spec: ModelSpec) -> tuple[Use, ...]:
     return (
         *_response_uses(spec),
         *_predictor_uses(formula.common),
+        *(use for common in spec.auxiliary_formulas.values() for use in _predictor_uses(common)),
         *(use for group in formula.groups for use in _predictor_uses(group.effects)),
         *(Use(c, Role.GROUP, f"the group term {g}") for g in formula.groups for c in g.factor.columns),
     )

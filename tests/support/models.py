@@ -21,6 +21,10 @@ RESPONSES = {
     "bernoulli": "success",
     "binomial": "successes | trials(trials)",
     "poisson": "count",
+    "negative_binomial": "count",
+    "gamma": "positive",
+    "beta": "share",
+    "beta_binomial": "successes | trials(trials)",
 }
 
 
@@ -41,6 +45,8 @@ def make_frame(n: int = 40, seed: int = 1, covariates: int = 12) -> pd.DataFrame
         "exposure": rng.uniform(0.5, 2.0, n).round(3),
         "cell": np.array(["red", "green", "blue"])[rng.permutation(np.arange(n) % 3)],
     }
+    # After all others, so that these stay what they were.
+    columns |= {"share": rng.beta(2.0, 3.0, n).round(3)}
     return pd.DataFrame(columns)
 
 

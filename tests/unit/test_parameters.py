@@ -37,7 +37,7 @@ def test_defaults_of_a_covariate_far_from_zero(far):
     assert found.centered
     np.testing.assert_allclose(found.center, [0.0, 1000.0], rtol=1e-12)
     assert found.cors == (Prior("LKJ", eta=1.0),)
-    assert found.dispersion == Prior("HalfStudentT", nu=4.0, sigma=scale)
+    assert found.family == ((Prior("HalfStudentT", nu=4.0, sigma=scale),),)
     assert found.given == frozenset()
 
 
@@ -94,7 +94,7 @@ def test_defaults_are_on_the_scale_of_the_link(family, link, scale):
     found = parameters_of(f"{left} ~ 1 + (1 | a)", family=family, link=link)
     assert found.coefficients[0].params["sigma"] == pytest.approx(2.5 * scale)
     assert found.sds[0][0].params["sigma"] == pytest.approx(2.5 * scale)
-    assert found.dispersion is None
+    assert found.family == ()
     location = np.log(make_frame()["count"].mean()) if family == "poisson" else 0.0
     assert found.coefficients[0].params["mu"] == pytest.approx(location)
 
@@ -183,7 +183,7 @@ def test_flat_priors_need_levels_for_a_proper_posterior(prior, levels, fine):
 
 
 def test_known_errors_leave_no_dispersion():
-    assert parameters_of("normal | se(positive) ~ 1 + (1 | a)").dispersion is None
+    assert parameters_of("normal | se(positive) ~ 1 + (1 | a)").family == ()
     design = make_design("normal | se(positive) ~ 1 + (1 | a)", priors={"sigma": Prior("HalfNormal", sigma=1)})
     with pytest.raises(SpecificationError, match="'sigma' speaks of no parameter"):
         build_parameters(design)
@@ -205,7 +205,7 @@ def test_table_has_one_row_a_scalar_in_the_order_of_x():
 def test_constant_responses_and_columns_have_finite_defaults():
     data = make_frame().assign(same=3.0, always=2.0)
     found = parameters_of("same ~ x0 + (0 + always | a)", data)
-    sigmas = [p.params["sigma"] for p in (*found.coefficients, found.sds[0][0], found.dispersion)]
+    sigmas = [p.params["sigma"] for p in (*found.coefficients, found.sds[0][0], found.family[0][0])]
     assert np.isfinite(sigmas).all()
     assert min(sigmas) > 0
     assert found.sds[0][0].params["sigma"] == 2.5

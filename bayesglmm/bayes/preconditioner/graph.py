@@ -75,10 +75,16 @@ def _by_variable(free: dict[str, str], density: JointDensity) -> Iterator[tuple[
             yield f"{called.cor}_cholesky", at[layout.correlations(t)][spiral(group.n_effects)]
         z = at[layout.z(t)]
         yield called.z, z if scalar else z.reshape(group.n_levels, group.n_effects)
-    if design.dispersion is not None:
-        name = design.dispersion
-        candidates = (name, f"{name}_variance", f"{name}_precision")
-        yield next(c for c in candidates if c in free), at[layout.n_scalars - 1]
+    position = layout.family.start
+    for part in design.family_parts:
+        candidates = (part.name, f"{part.name}_variance", f"{part.name}_precision")
+        own = at[position : position + part.size]
+        whole = [c for c in candidates if c in free]
+        if whole:
+            yield whole[0], own[0] if part.dim is None else own
+        else:
+            yield from ((f"{part.name}_{k}", own[k]) for k in range(part.size))
+        position += part.size
 
 
 def _scales(free: dict[str, str], label: str, at: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:

@@ -7,6 +7,7 @@ import numpy as np
 from bayesglmm.bayes.start import start_box
 from bayesglmm.density import Centring, JointDensity
 from bayesglmm.density.nesting import Nesting
+from bayesglmm.engine.row_kernels import row_kernels
 
 __all__ = ["rough_centring", "rough_information"]
 
@@ -17,9 +18,22 @@ def rough_information(density: JointDensity) -> np.ndarray:
     center, _ = start_box(density)
     natural = density.natural(center)
     eta = design.offset + design.X @ natural.beta
-    phi = 1.0 if natural.dispersion is None else float(natural.dispersion)
+    if design.auxiliary is not None:
+        return _observed(density, eta, natural.family)
+    phi = float(natural.family[0]) if len(natural.family) else 1.0
     information = design.weights * design.family_link.information(eta, design.size, phi)
     return np.where(np.isfinite(information), information, 0.0)
+
+
+def _observed(density: JointDensity, eta: np.ndarray, family: np.ndarray) -> np.ndarray:
+    """Return the observed information of each row, where it is not negative: no expectation is known."""
+    design = density.design
+    assert design.auxiliary is not None
+    kernels = row_kernels(design)
+    table = np.empty((kernels.height, design.n_rows))
+    known = design.auxiliary.known(design.size, design.auxiliary.working(family))
+    kernels.derivatives(design.y, known, design.weights, eta, 1.0, table)
+    return np.where(np.isfinite(table[2]), np.maximum(-table[2], 0.0), 0.0)
 
 
 def rough_centring(density: JointDensity, information: np.ndarray) -> Centring:

@@ -143,7 +143,7 @@ class GaussianMarginal:
             constant += group.structure.log_constant(group.n_effects, float(eta))
         alone = len(design.groups) == 1 and pattern.n_tail == 0
         widest = max((g.n_effects for g in design.groups), default=1)
-        flags = [self.holds_coefficients, self.layout.n_dispersion, alone, widest]
+        flags = [self.holds_coefficients, self.layout.n_family, alone, widest]
         return np.array([weight, prior_squares, constant, *flags], dtype=np.float64)
 
     @functools.cached_property

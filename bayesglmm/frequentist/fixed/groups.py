@@ -14,9 +14,10 @@ from bayesglmm.engine.threads import blas_threads
 from bayesglmm.errors import FitError
 from bayesglmm.frequentist.components import Estimate
 from bayesglmm.frequentist.fit import Fit
-from bayesglmm.frequentist.fixed.notes import RESIDUAL_SD, caveat_on, notes_on
+from bayesglmm.frequentist.fixed.notes import caveat_on, is_least_squares, notes_on
 from bayesglmm.frequentist.fixed.search import Unpooled, search
 from bayesglmm.frequentist.modes import mode_table
+from bayesglmm.frequentist.scalar_only import require_one_dispersion
 from bayesglmm.frequentist.search.optimum import Optimum, OptimumStatus
 
 __all__ = ["MAX_EFFECTS", "FixedGroups", "PreparedFixed"]
@@ -42,6 +43,7 @@ class FixedGroups:
 
     def prepare(self, design: Design) -> PreparedFixed:
         """Lay the method out; FitError for more than `MAX_EFFECTS` group effects."""
+        require_one_dispersion(design, self.method)
         if design.n_effects > MAX_EFFECTS:
             raise FitError(
                 f"the group terms have {design.n_effects} effects, more than the {MAX_EFFECTS} that method 'fixed' "
@@ -75,7 +77,7 @@ class PreparedFixed:
         found = search(self.design)
         free, degrees = found.columns.T.shape[1], found.n_units - found.columns.T.shape[1]
         unbiased = 1.0
-        if self.design.dispersion == RESIDUAL_SD:
+        if is_least_squares(self.design):
             if degrees <= 0:
                 raise FitError(
                     f"there are {found.n_units:g} rows for {free} coefficients: nothing is left to estimate sigma "

@@ -11,12 +11,15 @@ from bayesglmm.frequentist.fixed.search import Unpooled
 from bayesglmm.frequentist.modes import effect_names
 from bayesglmm.frequentist.search.optimum import Optimum
 
-__all__ = ["RESIDUAL_SD", "caveat_on", "notes_on"]
+__all__ = ["caveat_on", "is_least_squares", "notes_on"]
 
-#: The dispersion that is a residual standard deviation, whose square is divided by n - rank instead of n.
-RESIDUAL_SD = "sigma"
 #: Fewer rows a level than this, and the bias of the coefficients deserves a word.
 _FEW_ROWS = 10
+
+
+def is_least_squares(design: Design) -> bool:
+    """Return whether phi is a residual standard deviation, whose square is divided by n - rank instead of n."""
+    return design.dispersion is not None and design.family.phi is not None and design.family.phi.residual_sd
 
 
 def notes_on(design: Design, found: Unpooled, optimum: Optimum) -> Iterator[str]:
@@ -48,7 +51,7 @@ def notes_on(design: Design, found: Unpooled, optimum: Optimum) -> Iterator[str]
             )
     if found.flat.any():
         yield f"These run off to infinity, or nearly (separation): {_listed(both[: p + len(names)][found.flat])}."
-    if design.dispersion == RESIDUAL_SD and optimum.status.usable:
+    if is_least_squares(design) and optimum.status.usable:
         rank = columns.T.shape[1]
         count = "n" if (design.weights == 1.0).all() else f"{found.n_units:g}"
         of_weights = "" if count == "n" else f", where {count} is the sum of the weights and RSS is weighted"

@@ -11,6 +11,7 @@ from bayesglmm.design import Design
 from bayesglmm.errors import FitError
 from bayesglmm.families import compile_rows
 from bayesglmm.families.rows import RowKernels
+from bayesglmm.frequentist.dispersion import reproduces_exactly
 from bayesglmm.frequentist.fixed.columns import GroupColumns
 from bayesglmm.frequentist.fixed.newton import Climbed, Point, climb
 from bayesglmm.parameters import Scales
@@ -19,8 +20,8 @@ __all__ = ["Unpooled", "search"]
 
 #: As good as infinity along the linear predictor of every link.
 _FAR = 1e8
-#: A dispersion exp(16) times smaller than the response's spread is on its way to 0.
-_VANISHED = 16.0
+#: How far, in log(phi), its maximum is looked for.
+_REACH = 48.0
 _MAX_ROUNDS = 100
 #: Information, relative to what such rows can have, below which a direction is flat.
 _FLAT = 1e-8
@@ -104,7 +105,7 @@ class _Rows:
 def search(design: Design) -> Unpooled:
     """Maximise the log-likelihood of ``design``; FitError where it has no maximum to report."""
     scales = Scales.of(design)
-    phi = 1.0 if design.dispersion is None else scales.scale
+    phi = 1.0 if design.dispersion is None or design.family.phi is None else design.family.phi.start(scales.scale)
     used = np.ones(design.n_rows, dtype=bool)
     infinite = np.zeros(design.n_effects)
     iterations = 0
@@ -150,11 +151,7 @@ def _maximise(design: Design, rows: _Rows, start: np.ndarray, scales: Scales) ->
         return climbed, rows
     for _ in range(_MAX_ROUNDS):
         log_phi = _log_phi(rows, rows.eta(climbed.point.x))
-        if log_phi < np.log(scales.scale) - _VANISHED:
-            raise FitError(
-                f"{design.dispersion} goes to 0: the model reproduces the response exactly, and the likelihood grows "
-                "without bound. Leave out a term, or let the groups vary by chance, as the other methods do."
-            )
+        _refuse_ends(design, log_phi, scales.scale)
         moved = abs(log_phi - np.log(rows.phi))
         rows = replace(rows, phi=float(np.exp(log_phi)))
         climbed = climb(rows, climbed.point.x)
@@ -163,19 +160,35 @@ def _maximise(design: Design, rows: _Rows, start: np.ndarray, scales: Scales) ->
     return replace(climbed, converged=False), rows
 
 
+def _refuse_ends(design: Design, log_phi: float, scale: float) -> None:
+    """Raise FitError where phi has left for an end of its range."""
+    rule = design.family.phi
+    assert rule is not None
+    if reproduces_exactly(rule, log_phi, scale):
+        raise FitError(
+            f"{design.dispersion} goes to {'0' if rule.exact_at == 0.0 else 'infinity'}: the model reproduces the "
+            "response exactly, and the likelihood grows without bound. Leave out a term, or let the groups vary by "
+            "chance, as the other methods do."
+        )
+    if rule.limit and log_phi > np.log(rule.start(scale)) + _REACH / 2.0:
+        raise FitError(f"{design.dispersion} grows without bound: {rule.limit}.")
+
+
 def _log_phi(rows: _Rows, eta: np.ndarray) -> float:
-    """Return log phi where the log-likelihood at eta is largest, or far down where it has no maximum."""
+    """Return log phi where the log-likelihood at eta is largest, or far down or up where it has no maximum."""
 
     def slope(log_phi: float) -> float:
         return float(replace(rows, phi=float(np.exp(log_phi))).derivatives(eta)[4].sum())
 
     low = high = float(np.log(rows.phi))
-    while slope(low) <= 0.0 and low > np.log(rows.phi) - 3.0 * _VANISHED:
+    while slope(low) <= 0.0 and low > np.log(rows.phi) - _REACH:
         low -= 2.0
-    while slope(high) >= 0.0 and high < np.log(rows.phi) + 3.0 * _VANISHED:
+    while slope(high) >= 0.0 and high < np.log(rows.phi) + _REACH:
         high += 2.0
     if slope(low) <= 0.0:
         return low
+    if slope(high) >= 0.0:
+        return high
     return float(optimize.brentq(slope, low, high, xtol=1e-14, rtol=1e-14))
 
 

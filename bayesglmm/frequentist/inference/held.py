@@ -69,7 +69,7 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class LogEntry(Entry):
-    """The parameter's logarithm is an entry of x: a dispersion."""
+    """The parameter's logarithm is an entry of x: a scale of the family."""
 
     def embed(self, value: float, free: np.ndarray) -> np.ndarray:  # noqa: ARG002
         """Return its logarithm."""
@@ -132,7 +132,9 @@ def held_parameter(working: Working, term: str, name: str) -> Held:
         at = design.coefficients.index(name)
         return Held(slice(at, at + 1), Entry(everything))
     if term == "family":
-        return Held(slice(working.size - 1, working.size), LogEntry((0.0, np.inf)))
+        at = working.family.start + design.family_names.index(name)
+        logged = next(part.kind == "scale" for part in design.family_parts if name in part.names)
+        return Held(slice(at, at + 1), LogEntry((0.0, np.inf)) if logged else Entry(everything))
     for group, part in zip(design.groups, working.layout.slices, strict=True):
         where = slice(working.n_beta + part.start, working.n_beta + part.stop)
         for k, effect in enumerate(group.effects):

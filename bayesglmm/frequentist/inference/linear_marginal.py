@@ -78,7 +78,7 @@ class LinearMarginal:
         """Lay out V at a fit's estimates."""
         design = fit.design
         working = Working.of(design)
-        _, theta, log_sigma = working.split(fit.optimum.x)
+        _, theta, log_sigma = working.split_phi(fit.optimum.x)
         factor = working.layout.at(theta)
         effects = EffectColumns.of(design, centered=True)
         residual = np.exp(2.0 * log_sigma) * design.size**2 / design.weights

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,14 +31,14 @@ class Simulator:
         X beta + offset.
     A : EffectColumns
         Z Lambda.
-    phi : float
-        Dispersion.
+    given : tuple
+        What the family's ``simulate`` takes beside mean and size: phi.
     """
 
     design: Design
     fixed: np.ndarray
     A: EffectColumns
-    phi: float
+    given: tuple[Any, ...]
 
     @classmethod
     def of(cls, fit: Fit) -> Simulator:
@@ -61,14 +61,19 @@ class Simulator:
                 "rows with weights stand for more or less than one response, so that one response a row cannot be "
                 "simulated; give the rows one by one, or use fit.profile()."
             )
-        beta, theta, log_phi = working.split(fit.optimum.x)
+        beta, theta, family = working.split(fit.optimum.x)
         effects = EffectColumns.of(design, centered=True)
         A = effects.with_values(working.layout.at(theta).rows(effects.value))
-        return cls(design, design.offset + design.X @ beta, A, float(np.exp(log_phi)))
+        if design.auxiliary is not None:
+            given: tuple[Any, ...] = design.auxiliary.simulation(family)
+        else:
+            given = (float(np.exp(family[0])) if len(family) else 1.0,)
+        return cls(design, design.offset + design.X @ beta, A, given)
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         """Return a response (n,), new group effects included."""
         eta = self.fixed + self.A.times(rng.standard_normal(self.A.size))
         design = self.design
         mu = design.family_link.link.inverse(eta)
-        return np.asarray(design.family.simulate(rng, mu, design.size, self.phi), dtype=np.float64)
+        simulate = design.family_link.simulate or design.family.simulate
+        return np.asarray(simulate(rng, mu, design.size, *self.given), dtype=np.float64)

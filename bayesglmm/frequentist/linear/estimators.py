@@ -19,6 +19,7 @@ from bayesglmm.frequentist.fit import Fit
 from bayesglmm.frequentist.laplace import LaplaceLikelihood
 from bayesglmm.frequentist.linear.profiled import ProfiledCriterion
 from bayesglmm.frequentist.modes import mode_table
+from bayesglmm.frequentist.scalar_only import require_one_dispersion
 from bayesglmm.frequentist.search.maximise import Objective, maximise
 from bayesglmm.frequentist.search.optimum import Optimum, better
 from bayesglmm.frequentist.width import require_narrow_tail
@@ -70,6 +71,7 @@ class REML:
 
 def _require_applicable(design: Design, method: str) -> None:
     """Raise SpecificationError unless the response is gaussian with the identity link, FitError for too wide a tail."""
+    require_one_dispersion(design, method)
     if not design.is_linear:
         raise SpecificationError(
             f"method {method!r} is for gaussian responses with the identity link, and this model is "
@@ -131,7 +133,7 @@ class LinearFit:
             return self._assemble(criterion, optimum, at)
 
     def _relative(self, x: np.ndarray) -> np.ndarray:
-        _, theta, log_phi = self.working.split(self.working.lifted(x))
+        _, theta, log_phi = self.working.split_phi(self.working.lifted(x))
         return theta / np.exp(log_phi)
 
     def _objective(self, criterion: ProfiledCriterion, theta: np.ndarray) -> Objective:

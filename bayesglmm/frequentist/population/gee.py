@@ -10,6 +10,7 @@ import numpy as np
 from bayesglmm.design import Design
 from bayesglmm.errors import SpecificationError, nearest
 from bayesglmm.frequentist.population.estimating_equations import STATSMODELS, PreparedGEE
+from bayesglmm.frequentist.scalar_only import require_one_dispersion
 from bayesglmm.grouping import GroupEffects
 
 __all__ = ["GEE"]
@@ -77,6 +78,7 @@ class GEE:
 
     def prepare(self, design: Design) -> PreparedGEE:
         """Lay the method out; SpecificationError where it does not apply."""
+        require_one_dispersion(design, self.method)
         if not design.coefficients:
             raise SpecificationError("method 'gee' estimates coefficients and this model has none; add an intercept.")
         if (design.spec.family, design.spec.link) not in STATSMODELS:

@@ -50,7 +50,7 @@ class JointRows:
         part = replace(design, groups=tuple(design.groups[t] for t in terms))
         effects = EffectColumns.of(part, centered=True)
         kernels = compile_rows(design.family_link.row)
-        rows = Rows(design.y, design.size, design.weights, effects, Pattern.of(part, effects), kernels)
+        rows = Rows(design.y, design.size, design.weights, effects, Pattern.of(part, effects), kernels, 0)
         layout = FactorLayout.of(part)
         starts = {t: where.start for t, where in zip(terms, layout.effect_slices, strict=True)}
         positions = tuple(_positions(design, level, starts) for level in levels)

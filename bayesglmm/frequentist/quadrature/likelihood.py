@@ -48,7 +48,7 @@ class QuadratureLikelihood:
         nowhere = -np.inf, np.full(working.size, np.nan)
 
         def evaluate(x: np.ndarray) -> tuple[float, np.ndarray]:
-            beta, theta, log_phi = working.split(x)
+            beta, theta, log_phi = working.split_phi(x)
             factor = working.layout.at(theta)
             fixed = design.offset + design.X @ beta
             found = integrate(self.integrand, fixed, factor, float(np.exp(log_phi)), memory)

@@ -9,6 +9,7 @@ from bayesglmm.design import Design
 from bayesglmm.frequentist.likelihood import Words
 from bayesglmm.frequentist.quasi.likelihood import QuasiLikelihood
 from bayesglmm.frequentist.quasi.options import check_options
+from bayesglmm.frequentist.scalar_only import require_one_dispersion
 
 __all__ = ["QuasiEstimator"]
 
@@ -47,6 +48,7 @@ class QuasiEstimator:
         FitError
             Too many crossed effects (`width.MAX_TAIL`).
         """
+        require_one_dispersion(design, self.method)
         phi = ", residual dispersion estimated" if self.dispersion else ""
         words = Words(
             self.method,

@@ -35,8 +35,9 @@ _VANISHED = 16.0
 class QuasiLikelihood:
     """A quasi-likelihood method laid out for one design; a `Prepared` estimator.
 
-    Its working parameters are x = (beta, theta, log sigma): the last one where the family has a dispersion, or where
-    phi is estimated, then as log sqrt(phi).
+    Its working parameters are x = (beta, theta, log phi): the last one where the family has a dispersion, or where
+    another is estimated, then as log sqrt(phi). The search moves in v = (theta, log sd), rows' variances being in
+    proportion to sd^2: log sd is `power` times log phi.
 
     Attributes
     ----------
@@ -86,6 +87,12 @@ class QuasiLikelihood:
         return replace(self, expansion=expansion, working=Working.of(expansion.design))
 
     @property
+    def power(self) -> float:
+        """Half of the power of the family's phi that a row's variance is in proportion to; 1 for one that is added."""
+        rule = self.design.family.phi
+        return 1.0 if self.design.dispersion is None or rule is None else 0.5 * rule.power
+
+    @property
     def search(self) -> Search:
         """The search for the variances."""
         return Search(self.expansion, self.working, self.dispersion or self.design.dispersion is not None)
@@ -113,7 +120,7 @@ class QuasiLikelihood:
         none = np.zeros(self.design.n_effects)
         point = self.expansion.point(x[: self.working.n_beta], none, np.zeros(self.working.layout.size))
         model = self.expansion.working_model(point)
-        log_sd = [x[-1]] if self.design.dispersion is not None else [0.0] * self.dispersion
+        log_sd = [self.power * x[-1]] if self.design.dispersion is not None else [0.0] * self.dispersion
         spreads = [self.working.with_spread(x, fraction)[self.working.theta] for fraction in _SPREADS]
         candidates = [np.append(spread, log_sd) for spread in spreads]
         solutions = [model.solve(*search.split(v)) for v in candidates]
@@ -123,6 +130,8 @@ class QuasiLikelihood:
     def _restart(self, x: np.ndarray) -> tuple[Point, np.ndarray]:
         p = self.working.n_beta
         v = x[p:].copy()
+        if self.search.with_sd:
+            v[-1] *= self.power
         theta, _ = self.search.split(v)
         return self.expansion.point(x[:p], np.zeros(self.design.n_effects), theta), v
 
@@ -133,7 +142,8 @@ class QuasiLikelihood:
                 "vary, and at the scale of the columns and of the offset: rescale what is above 1e6 or below 1e-6."
             )
         search = self.search
-        natural = float(np.log(self.working.scales.scale)) if self.design.dispersion is not None else 0.0
+        rule = self.design.family.phi if self.design.dispersion is not None else None
+        natural = 0.0 if rule is None else self.power * float(np.log(rule.start(self.working.scales.scale)))
         if search.with_sd and search.split(optimum.x)[1] < natural - _VANISHED:
             raise FitError(
                 f"{self.design.dispersion or 'phi'} goes to 0: the model reproduces the response exactly. Look for a "
@@ -195,13 +205,19 @@ class QuasiLikelihood:
         hessian[p:, p:] = optimum.hessian
         hessian[:, p + np.flatnonzero(optimum.pinned)] = np.nan
         hessian[p + np.flatnonzero(optimum.pinned), :] = np.nan
+        start, v = optimum.start.copy(), optimum.x.copy()
+        if self.search.with_sd:  # from log sd to log phi
+            start[-1] /= self.power
+            v[-1] /= self.power
+            hessian[-1, :] *= self.power
+            hessian[:, -1] *= self.power
         units = self.working.units()[:p, :p]
         eigenvalues = np.linalg.eigvalsh(units.T @ solution.information @ units) if p else np.ones(1)
         flat = optimum.status.usable and eigenvalues[0] <= 1e-9 * max(float(eigenvalues[-1]), 1.0)
         return replace(
             optimum,
-            start=np.concatenate([np.zeros(p), optimum.start]),
-            x=np.concatenate([solution.beta, optimum.x]),
+            start=np.concatenate([np.zeros(p), start]),
+            x=np.concatenate([solution.beta, v]),
             value=float("nan"),
             pinned=np.concatenate([np.zeros(p, dtype=bool), optimum.pinned]),
             hessian=hessian,

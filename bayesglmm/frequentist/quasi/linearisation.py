@@ -101,7 +101,7 @@ class Expansion:
         """Prepare ``design``."""
         kernels = compile_rows(design.family_link.row)
         effects = EffectColumns.of(design, centered=True)
-        rows = Rows(design.y, design.size, design.weights, effects, Pattern.of(design, effects), kernels)
+        rows = Rows(design.y, design.size, design.weights, effects, Pattern.of(design, effects), kernels, 0)
         return cls(rows, design, FactorLayout.of(design), conditional, restricted)
 
     def with_response(self, y: np.ndarray) -> Expansion:

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from bayesglmm.design import Design
 from bayesglmm.errors import FitError, SpecificationError
-from bayesglmm.families import Link, compile_rows
+from bayesglmm.families import FamilyLink, Link, compile_rows, get_family
 from bayesglmm.families.record import Array
 from bayesglmm.frequentist.fixed.newton import GLMRows, climb
 from bayesglmm.frequentist.reading.conditional import ConditionalModel
@@ -87,13 +88,18 @@ def attenuation(fit: Any) -> Attenuation:
     """
     model = ConditionalModel.of(fit, "attenuation")
     design = model.design
+    if design.auxiliary is not None:
+        raise SpecificationError(
+            f"attenuation() knows means that depend on the linear predictor alone, and responses of this "
+            f"{design.spec.family} model depend on {', '.join(design.family_names)} as well."
+        )
     if not design.coefficients:
         raise SpecificationError("attenuation() compares coefficients, and this model has none; add an intercept.")
     v = model.row_variances()
     link = design.family_link.link
     means = _marginal_means(link, model.fixed, v)
     expected = np.ascontiguousarray(design.family.mean_of(means, design.size), dtype=np.float64)
-    kernels = compile_rows(design.family_link.row)
+    kernels = compile_rows(_linear_in_response(design).row)
     rows = GLMRows(kernels, design.X, expected, design.size, design.weights, design.offset, model.phi)
     found = climb(rows, model.beta)
     if not found.converged or not np.isfinite(found.point.x).all():
@@ -109,6 +115,12 @@ def attenuation(fit: Any) -> Attenuation:
     fitted = link.inverse(design.offset + design.X @ found.point.x)
     exact = bool(np.allclose(fitted, means, rtol=1e-8, atol=1e-12))
     return Attenuation(pd.DataFrame(columns, index=index), _notes(link, v, exact))
+
+
+def _linear_in_response(design: Design) -> FamilyLink:
+    """Return the link of a family with this mean whose score takes a response and its expectation alike."""
+    rule = design.family.phi
+    return get_family(rule.mean_family).links[design.spec.link] if rule and rule.mean_family else design.family_link
 
 
 def _marginal_means(link: Link, eta: np.ndarray, v: np.ndarray) -> np.ndarray:

@@ -9,8 +9,8 @@ import numpy as np
 
 from bayesglmm.design import Design
 from bayesglmm.engine.effects import EffectColumns
+from bayesglmm.engine.row_kernels import row_kernels
 from bayesglmm.errors import SpecificationError
-from bayesglmm.families import compile_rows
 from bayesglmm.frequentist.fit import Fit
 from bayesglmm.grouping import GroupEffects
 
@@ -32,7 +32,9 @@ class ConditionalModel:
     G : tuple of ndarray, each shape (q, q)
         Covariance of each term's effects.
     phi : float
-        Dispersion; 1 without one.
+        Dispersion; 1 without one, or where it is not one for all rows.
+    family : ndarray, shape (K,)
+        Natural family scalars.
     """
 
     design: Design
@@ -40,6 +42,7 @@ class ConditionalModel:
     u: np.ndarray
     G: tuple[np.ndarray, ...]
     phi: float
+    family: np.ndarray
 
     @classmethod
     def of(cls, fit: Any, wanted: str) -> ConditionalModel:
@@ -63,6 +66,7 @@ class ConditionalModel:
             u=fit.modes["mode"].to_numpy(dtype=np.float64),
             G=tuple(_covariance(g, value) for g in design.groups),
             phi=value["family", design.dispersion] if design.dispersion is not None else 1.0,
+            family=np.array([value["family", name] for name in design.family_names]),
         )
 
     @property
@@ -79,12 +83,15 @@ class ConditionalModel:
         return total
 
     def derivatives(self) -> np.ndarray:
-        """Return weighted (l, d1, d2, d3, lp, d1p, d2p) of every row at its linear predictor, shape (7, n)."""
+        """Return weighted (l, d1, d2, d3, lp, d1p, d2p, ...) of every row at its linear predictor, 7 or 10 rows of n."""
         design = self.design
         eta = self.fixed + EffectColumns.of(design).times(self.u)
-        out = np.empty((7, design.n_rows))
-        kernels = compile_rows(design.family_link.row)
-        kernels.derivatives(design.y, design.size, design.weights, eta, self.phi, out)
+        kernels = row_kernels(design)
+        out = np.empty((kernels.height, design.n_rows))
+        known = design.size
+        if design.auxiliary is not None:
+            known = design.auxiliary.known(known, design.auxiliary.working(self.family))
+        kernels.derivatives(design.y, known, design.weights, eta, self.phi, out)
         return out
 
 

@@ -41,7 +41,7 @@ _WORDS = {
         "nothing needs to be done.",
     ),
     OptimumStatus.BOUNDARY: (
-        "the maximum lies on the boundary: a standard deviation is 0 or a correlation is 1 or -1.",
+        "the maximum lies on the boundary: a standard deviation is 0 or a correlation is 1 or -1, or phi has no bound.",
         "leave the effect out, let the effects be independent (||), or sample the posterior, which averages over the "
         "values that the data allow.",
     ),

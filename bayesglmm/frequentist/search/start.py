@@ -7,6 +7,7 @@ from scipy.optimize import brentq
 
 from bayesglmm.engine.marginal import Evaluation, LaplaceMarginal
 from bayesglmm.engine.pirls import Rows
+from bayesglmm.frequentist.search.auxiliary import auxiliary_units, with_auxiliary
 from bayesglmm.frequentist.search.widths import factor_widths
 from bayesglmm.frequentist.working import Working
 
@@ -58,7 +59,9 @@ def fit_without_effects(rows: Rows, working: Working) -> np.ndarray:
     """
     design = working.design
     x = working.start()
-    beta, _, log_phi = working.split(x)
+    if design.auxiliary is not None:
+        return with_auxiliary(rows, working, x)
+    beta, _, log_phi = working.split_phi(x)
     if working.n_beta:
         phi = float(np.exp(log_phi))
         eta = design.offset + design.X @ beta
@@ -120,6 +123,8 @@ def natural_units(marginal: LaplaceMarginal, working: Working, x: np.ndarray) ->
     at = np.arange(working.theta.start, working.theta.stop)
     known = np.isfinite(widths) & (widths > 0.0)
     units[at[known], at[known]] = np.minimum(widths[known], units[at[known], at[known]])
-    if working.size > working.theta.stop:
+    if marginal.rows.auxiliary is not None:
+        units[working.family, working.family] = auxiliary_units(marginal.rows.auxiliary, evaluation.mode.rows)
+    elif working.size > working.theta.stop:
         units[-1, -1] = 1.0 / np.sqrt(2.0 * working.design.n_rows)
     return units

@@ -139,7 +139,7 @@ class SimulatedLikelihood:
     def _sums(self, x: np.ndarray) -> _Sums | None:
         marginal, p, draws = self.laplace.marginal, self.partition, self.draws
         rows, effects = marginal.rows, marginal.rows.effects
-        beta, theta, log_phi = self.working.split(x)
+        beta, theta, log_phi = self.working.split_phi(x)
         placed = self.placement.at((beta, theta, log_phi), np.zeros(effects.size))
         if placed is None:
             return None

@@ -12,6 +12,7 @@ from bayesglmm.errors import FitError, SpecificationError, nearest
 from bayesglmm.frequentist.estimator import Prepared
 from bayesglmm.frequentist.laplace import LaplaceLikelihood
 from bayesglmm.frequentist.likelihood import MaximumLikelihood
+from bayesglmm.frequentist.scalar_only import require_one_dispersion
 from bayesglmm.frequentist.simulation.maximum import WORDS, SimulatedMaximum, Simulation
 from bayesglmm.frequentist.simulation.partition import Partition
 from bayesglmm.frequentist.width import require_narrow_tail
@@ -104,6 +105,7 @@ class MCML:
         FitError
             More than `MAX_DIMENSION` group effects in one block, or too many crossed effects (`width.MAX_TAIL`).
         """
+        require_one_dispersion(design, self.method)
         require_narrow_tail(design)
         likelihood = LaplaceLikelihood.of(design)
         if not design.groups:  # nothing to integrate: the likelihood is known exactly

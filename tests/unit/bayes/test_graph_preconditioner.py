@@ -214,7 +214,7 @@ def test_the_mapped_graph_is_the_density_and_its_variables_are_the_models(model)
     np.testing.assert_allclose(values["cor_a"], natural.cor[0], atol=1e-12)
     np.testing.assert_allclose(values["u_a"], natural.u[0], atol=1e-10)
     np.testing.assert_allclose(values["u_b"], natural.u[1][..., 0], atol=1e-10)
-    np.testing.assert_allclose(values["sigma"], natural.dispersion, rtol=1e-9)
+    np.testing.assert_allclose(values["sigma"], natural.family[..., 0], rtol=1e-9)
 
 
 @pytest.mark.mcmc

@@ -117,7 +117,7 @@ def test_sampled_moments_are_those_of_quadrature(name):
     x = sample(marginal, np.full(marginal.size, np.log(0.5 * parameters.scales.scale)), chains, draws, seed=1)
     completed = marginal.complete(x.reshape(-1, marginal.size), seed=2)
     natural = joint.natural(completed.reshape(chains, draws, joint.size))
-    sds = [sd[..., 0] for sd in natural.sd] + ([] if natural.dispersion is None else [natural.dispersion])
+    sds = [sd[..., 0] for sd in natural.sd] + [natural.family[..., k] for k in range(natural.family.shape[-1])]
     sampled = [*np.moveaxis(natural.beta, -1, 0), *sds]
     means, spreads = [*exact.beta_mean, *exact.sd_mean], [*exact.beta_sd, *exact.sd_sd]
     for values, mean, sd in zip(sampled, means, spreads, strict=True):

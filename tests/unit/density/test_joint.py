@@ -108,7 +108,7 @@ def test_natural_against_numpy():
     sd = np.stack([np.exp(x[..., 3]), np.exp(-0.5 * x[..., 4]), 2 / (1 + np.exp(-x[..., 5]))], axis=-1)
     np.testing.assert_allclose(natural.sd[0], sd, rtol=1e-13)
     np.testing.assert_allclose(natural.sd[1][..., 0], np.exp(x[..., 6]), rtol=1e-13)
-    np.testing.assert_allclose(natural.dispersion, np.exp(0.5 * x[..., 8]), rtol=1e-13)
+    np.testing.assert_allclose(natural.family[..., 0], np.exp(0.5 * x[..., 8]), rtol=1e-13)
     L = np.zeros((2, 3, 3, 3))
     L[..., 0, 0] = L[..., 1, 1] = L[..., 2, 2] = 1.0
     L[..., 1, 0], L[..., 2, :2] = x[..., 9], x[..., 10:12]
@@ -134,7 +134,7 @@ def test_natural_and_density_agree():
         eta = design.offset + design.X @ natural.beta
         for group, u in zip(design.groups, natural.u, strict=True):
             eta += (u[group.codes] * group.columns().T).sum(axis=1)
-        return stats.norm.logpdf(design.y, eta, natural.dispersion).sum()
+        return stats.norm.logpdf(design.y, eta, natural.family[..., 0]).sum()
 
     prior = -0.5 * (x[first_z:] @ x[first_z:] - y[first_z:] @ y[first_z:])
     difference = log_likelihood(x) - log_likelihood(y) + prior

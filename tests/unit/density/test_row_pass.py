@@ -131,7 +131,7 @@ def passed(design, data: RowData, seed: int = 0):
 def as_given(design) -> RowData:
     slopes = np.vstack([np.empty((0, design.n_rows)), *(g.slopes for g in design.groups)])
     codes = np.array([g.codes for g in design.groups], dtype=np.int32).reshape(len(design.groups), design.n_rows)
-    return RowData(design.rows, np.ascontiguousarray(design.X.T), slopes, codes)
+    return RowData(design.rows, np.ascontiguousarray(design.X.T), slopes, codes, np.empty((0, design.n_rows)))
 
 
 @pytest.mark.parametrize("repeats", [True, False])

@@ -16,8 +16,15 @@ def test_the_registry():
         "bernoulli": ("logit", "probit", "cloglog", "cauchit"),
         "binomial": ("logit", "probit", "cloglog", "cauchit"),
         "poisson": ("log", "sqrt"),
+        "negative_binomial": ("log",),
+        "gamma": ("log", "inverse"),
+        "beta": ("logit", "probit", "cloglog"),
+        "beta_binomial": ("logit",),
     }
-    assert {name: family.dispersion for name, family in FAMILIES.items() if family.dispersion} == {"gaussian": "sigma"}
+    assert {name: family.dispersion for name, family in FAMILIES.items() if family.dispersion} == {
+        "gaussian": "sigma",
+        **dict.fromkeys(("negative_binomial", "gamma", "beta", "beta_binomial"), "phi"),
+    }
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)
@@ -27,13 +34,33 @@ def test_records_are_whole(family):
     assert all(name == record.link.name for name, record in family.links.items())
     assert family.remedy.endswith(".")
     assert not family.needs.endswith(".")
+    assert (family.phi is None) == (family.dispersion is None)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("negativebinomial", "negative_binomial"),  # Bambi
+        ("negbinomial", "negative_binomial"),  # brms
+        ("nbinom2", "negative_binomial"),  # glmmTMB
+        ("nbinom", "negative_binomial"),
+        ("Gamma", "gamma"),
+        ("beta_family", "beta"),
+        ("betabinomial", "beta_binomial"),
+        ("Beta_Binomial", "beta_binomial"),
+    ],
+)
+def test_names_of_other_packages_lead_here(theirs, ours):
+    with pytest.raises(SpecificationError, match=f"Did you mean '{ours}'"):
+        get_family(theirs)
 
 
 def test_unknown_family_names_the_nearest():
     with pytest.raises(SpecificationError) as error:
         get_family("poison")
     assert str(error.value) == (
-        "family: unknown family 'poison'; allowed: gaussian, bernoulli, binomial, poisson. Did you mean 'poisson'?"
+        "family: unknown family 'poison'; allowed: gaussian, bernoulli, binomial, poisson, negative_binomial, gamma, "
+        "beta, beta_binomial. Did you mean 'poisson'?"
     )
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import special
+from scipy import special, stats
 
 from bayesglmm.families import FAMILIES, compile_rows
 
 ALL = [(family, link) for family, record in FAMILIES.items() for link in record.links]
 ETA = np.array([-3.0, -1.2, -0.4, 0.3, 0.9, 2.1])
 SIZE, PHI = 3.0, 1.7
+#: Of beta rows: with less, a part of the mass is nearer to 1 than the next smaller number.
+PRECISION = 1e4
 
 
 def outcomes(family: str, link: str, eta: float) -> tuple[np.ndarray, np.ndarray, float]:
@@ -22,6 +24,24 @@ def outcomes(family: str, link: str, eta: float) -> tuple[np.ndarray, np.ndarray
     if family == "poisson":
         y = np.arange(0.0, 200.0)
         return y, np.exp(special.xlogy(y, mu) - mu - special.gammaln(y + 1.0)), 1.0
+    if family == "negative_binomial":
+        y = np.arange(0.0, 1500.0)
+        return y, stats.nbinom.pmf(y, PHI, PHI / (PHI + mu)), 1.0
+    if family == "gamma":
+        nodes, weights = special.roots_genlaguerre(60, 1.0 / PHI - 1.0)
+        return mu * PHI * nodes, weights / weights.sum(), 1.0
+    if family == "beta":
+        # In the logit, whose tails are exponential, by the trapezoid rule.
+        a, b = mu * PRECISION, (1.0 - mu) * PRECISION
+        sd = np.sqrt(special.polygamma(1, a) + special.polygamma(1, b))
+        t = special.logit(mu) + 0.05 * sd * np.arange(-800.0, 800.0)
+        t = t[t < 30.0]
+        log_density = a * special.log_expit(t) + b * special.log_expit(-t)
+        weights = np.exp(log_density - log_density.max())
+        return special.expit(t), weights / weights.sum(), 1.0
+    if family == "beta_binomial":
+        y = np.arange(0.0, SIZE + 1.0)
+        return y, stats.betabinom.pmf(y, SIZE, mu * PHI, (1.0 - mu) * PHI), SIZE
     size = {"bernoulli": 1.0, "binomial": SIZE}[family]
     y = np.arange(0.0, size + 1.0)
     return y, special.comb(size, y) * mu**y * (1.0 - mu) ** (size - y), size
@@ -31,13 +51,14 @@ def outcomes(family: str, link: str, eta: float) -> tuple[np.ndarray, np.ndarray
 def test_it_is_the_mean_of_the_negative_second_derivative_and_of_the_squared_score(family: str, link: str) -> None:
     record = FAMILIES[family].links[link]
     kernels = compile_rows(record.row)
-    for eta in ETA:
+    phi = PRECISION if family == "beta" else PHI
+    for eta in ETA[ETA > 0.0] if link == "inverse" else ETA:
         y, probability, size = outcomes(family, link, eta)
         assert probability.sum() == pytest.approx(1.0, abs=1e-12)
         sizes = np.full(len(y), size)
         table = np.empty((7, len(y)))
-        kernels.derivatives(y, sizes, np.ones(len(y)), np.full(len(y), eta), PHI, table)
-        information = record.information(np.array([eta]), np.array([size]), PHI)
+        kernels.derivatives(y, sizes, np.ones(len(y)), np.full(len(y), eta), phi, table)
+        information = record.information(np.array([eta]), np.array([size]), phi)
         assert information.shape == (1,)
         assert information[0] == pytest.approx(-(probability @ table[2]), rel=1e-9)
         assert information[0] == pytest.approx(probability @ table[1] ** 2, rel=1e-9)

@@ -131,6 +131,6 @@ def test_rows_do_not_collide_in_the_cache(two_processes):
     for name, (value, _) in first.items():
         if name != "own":
             assert second[name][0] == value
-    assert len({value for value, _ in first.values()}) == 4  # bernoulli and binomial share their row
-    assert len(data_files) == 3 * 4
+    assert len({value for value, _ in first.values()}) == 8  # bernoulli and binomial share their row
+    assert len(data_files) == 3 * 8
     assert all(name.endswith(".1.nbc") for name in data_files)

@@ -50,6 +50,25 @@ def test_gaussian_violations():
     assert found(GAUSSIAN, [-1e9, 0.5]) == {}
 
 
+def test_counts_of_the_overdispersed_families_are_counts():
+    y = [0.0, 3.0, -1.0, 2.5, np.nan]
+    assert found(FAMILIES["negative_binomial"], y) == {"below 0": [2], "not a whole number": [3]}
+    assert found(FAMILIES["beta_binomial"], [0.0, 5.0, 6.0, 1.5], 5.0) == {
+        "not a whole number": [3],
+        "with more successes than trials": [2],
+    }
+
+
+def test_gamma_and_beta_violations():
+    assert found(FAMILIES["gamma"], [1e-300, 2.0, 0.0, -1.0, np.nan]) == {"not above 0": [2, 3]}
+    assert found(FAMILIES["beta"], [1e-300, 0.5, 0.0, 1.0, -0.1, 1.1, np.nan]) == {
+        "below 0": [4],
+        "exactly 0": [2],
+        "exactly 1": [3],
+        "above 1": [5],
+    }
+
+
 CASES = {
     "gaussian": (
         np.array([-3.0, 0.0, 2.5]),
@@ -66,6 +85,22 @@ CASES = {
         np.array([0.0, 1.0, 12.0, 3000.0]),
         np.ones(4),
         lambda y, size, mu: stats.poisson.logpmf(y, mu),
+    ),
+    "negative_binomial": (
+        np.array([0.0, 1.0, 12.0, 3000.0, 40_000.0]),
+        np.ones(5),
+        lambda y, size, mu: stats.nbinom.logpmf(y, 0.8, 0.8 / (0.8 + mu)),
+    ),
+    "gamma": (np.array([1e-3, 1.0, 30.0]), np.ones(3), lambda y, size, mu: stats.gamma.logpdf(y, 1.25, scale=0.8 * mu)),
+    "beta": (
+        np.array([1e-6, 0.3, 0.99]),
+        np.ones(3),
+        lambda y, size, mu: stats.beta.logpdf(y, 0.8 * mu, 0.8 * (1.0 - mu)),
+    ),
+    "beta_binomial": (
+        np.array([0.0, 3.0, 8.0, 40.0]),
+        np.array([8.0, 8.0, 8.0, 100.0]),
+        lambda y, size, mu: stats.betabinom.logpmf(y, size.astype(int), 0.8 * mu, 0.8 * (1.0 - mu)),
     ),
 }
 
@@ -89,8 +124,22 @@ def test_row_and_constant_are_the_whole_log_density(name):
         (BINOMIAL, 0.2, 15.0, 1.0, 15 * 0.16),
         (POISSON, 4.5, 1.0, 1.0, 4.5),
         (POISSON, 4e15, 1.0, 1.0, 4e15),
+        (FAMILIES["negative_binomial"], 4.5, 1.0, 8.0, 4.5 + 4.5**2 / 8.0),
+        (FAMILIES["gamma"], 4.5, 1.0, 0.3, 0.3 * 4.5**2),
+        (FAMILIES["beta"], 0.2, 1.0, 7.0, 0.16 / 8.0),
+        (FAMILIES["beta_binomial"], 0.2, 15.0, 7.0, 15 * 0.16 * (1.0 + 14.0 / 8.0)),
     ],
-    ids=["gaussian", "bernoulli", "binomial", "poisson", "poisson beyond the generator"],
+    ids=[
+        "gaussian",
+        "bernoulli",
+        "binomial",
+        "poisson",
+        "poisson beyond the generator",
+        "negative binomial",
+        "gamma",
+        "beta",
+        "beta-binomial",
+    ],
 )
 def test_simulated_moments(family, mu, size, phi, variance):
     n = 40_000
@@ -131,6 +180,11 @@ Y = np.array([1.0, 4.0, 9.0, 0.0])
         (POISSON, "log", np.zeros(4), math.log(0.5 / 4), 1.0),
         (POISSON, "sqrt", Y, 1.5, np.std(np.sqrt(Y), ddof=1)),
         (POISSON, "sqrt", np.full(5, 9.0), 3.0, 1.0),
+        (FAMILIES["negative_binomial"], "log", Y, math.log(3.5), 1.0),
+        (FAMILIES["gamma"], "log", Y + 0.5, math.log(4.0), 1.0),
+        (FAMILIES["gamma"], "inverse", Y + 0.5, 0.25, 0.25),
+        (FAMILIES["beta"], "probit", ONE, 0.0, 0.625),
+        (FAMILIES["beta_binomial"], "logit", ONE, 0.0, 1.0),
         (BERNOULLI, "logit", ONE, 0.0, 1.0),
         (BERNOULLI, "probit", ONE, 0.0, 0.625),
         (BINOMIAL, "probit", ONE, 0.0, 0.625),

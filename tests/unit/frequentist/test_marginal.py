@@ -66,7 +66,7 @@ def test_laplace_errs_as_one_over_n_against_quadrature() -> None:
         frame = pd.DataFrame({"y": np.r_[y, y], "g": np.repeat(["a", "b"], n)})
         with pytest.warns(bg.DataWarning, match="2 levels"):
             design = bg.GLMM("y ~ 1 + (1 | g)", frame, family="bernoulli").design
-        value = LaplaceMarginal.of(design).evaluate(np.array([0.2]), np.array([0.8]), 0.0, np.zeros(2)).value
+        value = LaplaceMarginal.of(design).evaluate(np.array([0.2]), np.array([0.8]), np.zeros(0), np.zeros(2)).value
 
         def log_joint(u: float, y: np.ndarray = y) -> float:
             eta = 0.2 + u
