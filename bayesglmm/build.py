@@ -16,6 +16,7 @@ from bayesglmm.families import get_family
 from bayesglmm.formula import node_text, require_available
 from bayesglmm.formula.tree import Name
 from bayesglmm.grouping import group_effects
+from bayesglmm.residual import code_residual
 from bayesglmm.spec import ModelSpec
 from bayesglmm.validate import validate, validate_columns
 
@@ -62,6 +63,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame) -> Design:
         row_labels=used.index,
         dropped=dropped,
         fingerprint=_fingerprint(used),
+        residual=None if spec.residual is None else code_residual(spec.residual, used),
     )
     for problem in validate(design, used):
         # Point at the caller's line, however deep in this package the model is made.

@@ -16,6 +16,7 @@ from bayesglmm.families.parts import FamilyPart
 from bayesglmm.formula import columns
 from bayesglmm.formula.tree import Formula
 from bayesglmm.grouping import INTERCEPT, GroupEffects
+from bayesglmm.residual.rows import ResidualRows
 from bayesglmm.spec import ModelSpec
 
 __all__ = ["Design", "NewRows", "offset_of"]
@@ -70,6 +71,8 @@ class Design:
         Labels of the rows left out for missing values (``missing="drop"`` only).
     fingerprint : str
         SHA-256 of the values in the columns that the model uses.
+    residual : ResidualRows or None
+        Groups and times of rows whose residuals correlate; None where rows are independent given the group effects.
     """
 
     spec: ModelSpec
@@ -82,6 +85,7 @@ class Design:
     row_labels: pd.Index = field(repr=False)
     dropped: pd.Index
     fingerprint: str
+    residual: ResidualRows | None = field(default=None, repr=False)
 
     @property
     def y(self) -> np.ndarray:
@@ -145,7 +149,10 @@ class Design:
 
     @property
     def is_linear(self) -> bool:
-        """Whether this is a linear mixed model: log densities of rows are parabolas in eta (`FamilyLink.linear`)."""
+        """Whether this is a linear mixed model: log densities of rows are parabolas in eta (`FamilyLink.linear`).
+
+        Its residuals may still correlate (`residual`): then they have one density together.
+        """
         return self.family_link.linear
 
     @property

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from bayesglmm.errors import FormulaError, nearest
-from bayesglmm.formula import Formula, columns, name_text, parse
+from bayesglmm.formula import Formula, ResidualTerm, columns, name_text, parse, read_residual
 from bayesglmm.priors.frozen import FrozenDict
 from bayesglmm.priors.prior import Prior
 from bayesglmm.priors.reading import read_priors
@@ -40,8 +40,11 @@ class ModelSpec(BaseModel):
         Column that multiplies the rows' log-likelihoods.
     missing : {"raise", "drop"}
         What to do with rows that have missing values.
-    residual, dispersion : str, optional
-        Residual structures and dispersion formulas: not available yet.
+    residual : str or ResidualTerm, optional
+        How residuals of one group correlate, ``"ar1(week | patient)"``; see `bayesglmm.formula.residual`. Gaussian
+        responses with the identity link; ``"iid"`` is the same as leaving it out.
+    dispersion : str, optional
+        Dispersion formulas: not available yet.
 
     Raises
     ------
@@ -60,7 +63,7 @@ class ModelSpec(BaseModel):
     priors: FrozenDict[str, Prior] = FrozenDict()
     weights: str | None = None
     missing: Literal["raise", "drop"] = "raise"
-    residual: None = None
+    residual: ResidualTerm | None = None
     dispersion: None = None
 
     def __init__(self, /, **given: Any) -> None:
@@ -123,7 +126,18 @@ class ModelSpec(BaseModel):
     def _read_priors(cls, given: Any) -> FrozenDict[str, Prior]:
         return read_priors(given)
 
-    @field_validator("residual", "dispersion", mode="before")
+    @field_validator("residual", mode="before")
+    @classmethod
+    def _read_residual(cls, given: Any, info: ValidationInfo) -> ResidualTerm | None:
+        try:
+            term = read_residual(given)
+        except FormulaError as error:
+            raise ComplaintsError.one(str(error), kind="formula") from error
+        if term is not None:
+            _check_residual(term, info.data)
+        return term
+
+    @field_validator("dispersion", mode="before")
     @classmethod
     def _not_yet(cls, given: Any) -> None:
         if given is not None:
@@ -137,11 +151,17 @@ class ModelSpec(BaseModel):
     def _formula_text(self, formula: Formula) -> str:
         return str(formula)
 
+    @field_serializer("residual")
+    def _residual_text(self, residual: ResidualTerm | None) -> str | None:
+        return None if residual is None else str(residual)
+
     def __repr_args__(self) -> Iterator[tuple[str, Any]]:
         yield "formula", str(self.formula)
         for name in ("family", "link", "priors", "weights", "missing"):
             if getattr(self, name) != type(self).model_fields[name].default:
                 yield name, getattr(self, name)
+        if self.residual is not None:
+            yield "residual", str(self.residual)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values (text, numbers, dicts) from which `from_dict` makes the same specification."""
@@ -150,6 +170,8 @@ class ModelSpec(BaseModel):
             words["weights"] = self.weights
         if self.missing != "raise":
             words["missing"] = self.missing
+        if self.residual is not None:
+            words["residual"] = str(self.residual)
         if self.priors:
             words["priors"] = {key: prior.model_dump() for key, prior in self.priors.items()}
         return words
@@ -200,3 +222,27 @@ def _check_response(formula: Formula) -> None:
     if said:
         words = f"{name_text(name)} is the response and {' and '.join(said)} as well: it would explain itself."
         raise ComplaintsError.one(f"{words} Leave it out of the right side.", kind="formula")
+
+
+def _check_residual(term: ResidualTerm, said: Mapping[str, Any]) -> None:
+    """Refuse a residual structure beside what it cannot stand beside; ``said`` holds the fields checked before."""
+    from bayesglmm.families import get_family
+
+    family, link, formula = said.get("family"), said.get("link"), said.get("formula")
+    if family is not None and link is not None and not get_family(family).links[link].linear:
+        words = f'"{term}" is given, and rows of {family} with the {link} link have no residuals that could correlate.'
+        raise ComplaintsError.one(
+            f'{words} Leave it out, use family = "gaussian" with the identity link, or add group effects.'
+        )
+    if formula is None:
+        return
+    response = formula.response
+    if response.weights is not None or said.get("weights") is not None:
+        # Rows of one group have one log-likelihood together, which a row's weight cannot multiply.
+        words = f'"{term}" is given beside weights, which multiply the log-likelihoods of independent rows.'
+        raise ComplaintsError.one(f"{words} Leave one of them out.")
+    if response.se is not None:
+        words = f'"{term}" is given beside known standard errors, y | se(s), whose errors are independent.'
+        raise ComplaintsError.one(f"{words} Leave one of them out.")
+    if set(term.columns) & set(columns(response.expression)):
+        raise ComplaintsError.one(f'"{term}" names the response; take another column for time and group.')

@@ -15,6 +15,7 @@ from bayesglmm.formula.formulae_text import common_text, component_names, expres
 from bayesglmm.formula.functions import ALLOWED_FUNCTIONS, ELEMENTWISE
 from bayesglmm.formula.parser import parse
 from bayesglmm.formula.printer import name_text, node_text
+from bayesglmm.formula.residual import ResidualTerm, parse_residual, read_residual
 from bayesglmm.formula.structures import require_available
 from bayesglmm.formula.terms import expand
 from bayesglmm.formula.tree import (
@@ -47,6 +48,7 @@ __all__ = [
     "Name",
     "Node",
     "Number",
+    "ResidualTerm",
     "Response",
     "Sum",
     "Unary",
@@ -58,5 +60,7 @@ __all__ = [
     "name_text",
     "node_text",
     "parse",
+    "parse_residual",
+    "read_residual",
     "require_available",
 ]

@@ -20,6 +20,7 @@ from bayesglmm.validate.grouping import grouping_problems, grouping_warnings, un
 from bayesglmm.validate.levels import level_warnings
 from bayesglmm.validate.missing import drop_rows, missing_masks, missing_problems
 from bayesglmm.validate.partitions import partition_problems, partition_warnings
+from bayesglmm.validate.residual import residual_problems, residual_warnings
 from bayesglmm.validate.response import response_problems
 from bayesglmm.validate.separation import separation_warnings
 from bayesglmm.validate.slopes import slope_warnings
@@ -70,6 +71,7 @@ def validate_columns(spec: ModelSpec, data: pd.DataFrame) -> tuple[pd.DataFrame,
     table = table.without(problem.where for problem in unfit)
     problems += unfit + response_problems(spec, table)
     problems += expression_problems(spec.formula, table) + factor_problems(uses, table)
+    problems += residual_problems(spec, table)
     if problems:
         raise DataError(problems + _of_what_is_sound(spec, table, problems))
     return table.frame, dropped
@@ -128,4 +130,5 @@ def validate(design: Design, used: pd.DataFrame) -> tuple[Problem, ...]:
         *grouping_warnings(design),
         *partition_warnings(design, used),
         *slope_warnings(design),
+        *residual_warnings(design),
     )
