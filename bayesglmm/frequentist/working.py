@@ -1,4 +1,4 @@
-"""The working parameters of a likelihood fit, x = (beta, theta, family scalars): scales, starting point, boundary."""
+"""The working parameters of a likelihood fit, x = (beta, theta, family scalars, residual correlations)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from bayesglmm.design import Design
 from bayesglmm.engine.factor import FactorLayout
 from bayesglmm.parameters import Scales
+from bayesglmm.residual import structure_of
 
 __all__ = ["Working"]
 
@@ -49,12 +50,18 @@ class Working:
     @property
     def size(self) -> int:
         """Length of x."""
-        return self.family.stop
+        return self.residual.stop
 
     @property
     def family(self) -> slice:
         """Positions of the family scalars in x: logarithms of scales, others as they are."""
         return slice(self.theta.stop, self.theta.stop + len(self.design.family_names))
+
+    @property
+    def residual(self) -> slice:
+        """Positions of the residual structure's correlation coordinates in x."""
+        start, rows = self.family.stop, self.design.residual
+        return slice(start, start + (0 if rows is None else structure_of(rows).coordinates(rows)))
 
     def split(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return beta, theta and the working family scalars (K,)."""
@@ -62,7 +69,7 @@ class Working:
 
     def split_phi(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         """Return beta, theta and log phi (0 without dispersion), for methods that know one scalar dispersion."""
-        return x[: self.n_beta], x[self.theta], float(x[-1]) if self.size > self.theta.stop else 0.0
+        return x[: self.n_beta], x[self.theta], float(x[self.theta.stop]) if self.design.dispersion is not None else 0.0
 
     def units(self) -> np.ndarray:
         """Return the matrix of x = units w: coefficients through the QR factor of X, nearly uncorrelated in w."""
