@@ -16,7 +16,7 @@ from bayesglmm.families.parts import FamilyPart
 from bayesglmm.formula import columns
 from bayesglmm.formula.tree import Formula
 from bayesglmm.grouping import INTERCEPT, GroupEffects
-from bayesglmm.residual.rows import ResidualRows
+from bayesglmm.residual import ResidualRows, structure_of
 from bayesglmm.spec import ModelSpec
 
 __all__ = ["Design", "NewRows", "offset_of"]
@@ -146,6 +146,11 @@ class Design:
     def family_names(self) -> tuple[str, ...]:
         """Names of the K family scalars."""
         return tuple(name for part in self.family_parts for name in part.names)
+
+    @property
+    def n_residual(self) -> int:
+        """Number of correlation coordinates of the residual structure."""
+        return 0 if self.residual is None else structure_of(self.residual).coordinates(self.residual)
 
     @property
     def is_linear(self) -> bool:

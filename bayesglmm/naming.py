@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bayesglmm.design import Design
+from bayesglmm.residual import COR_VARIABLE, RESIDUAL
 
 __all__ = ["GroupNames", "Names"]
 
@@ -104,6 +105,9 @@ def _fixed(design: Design) -> set[str]:
     for name in filter(None, (design.family.dispersion, *(part.name for part in design.family_parts))):
         taken |= {name, f"{name}_variance", f"{name}_precision"}
     taken |= {part.dim for part in design.family_parts if part.dim is not None}
+    if design.residual is not None:
+        taken |= {COR_VARIABLE, f"{COR_VARIABLE}_share", f"{COR_VARIABLE}_cholesky", f"{RESIDUAL}_pair"}
+        taken |= {f"{RESIDUAL}_group", f"{RESIDUAL}_time"}
     return taken
 
 

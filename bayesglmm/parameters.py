@@ -21,6 +21,7 @@ from bayesglmm.priors.prior import Prior
 from bayesglmm.priors.resolution import Parameter, resolve
 from bayesglmm.priors.roles import minimum_levels
 from bayesglmm.priors.scalar import ScalarPrior, prior_table, scalar_prior
+from bayesglmm.residual import RESIDUAL
 
 __all__ = ["Parameters", "Scales", "build_parameters"]
 
@@ -83,6 +84,10 @@ class Parameters:
         Column means (0 for the intercept itself, and everywhere if not ``centered``).
     scales : Scales
         What defaults and starting points are scaled to.
+    residual : Prior or None
+        Prior of the residual structure's correlations.
+    n_residual : int
+        Number of its correlation coordinates.
     shortened : tuple of float
         For each standard deviation of group effects, the scale of its coordinate (see `ScalarPrior.shortened`) or 0
         where it is sampled as its logarithm; empty where all are.
@@ -96,6 +101,8 @@ class Parameters:
     centered: bool
     center: np.ndarray
     scales: Scales
+    residual: Prior | None = None
+    n_residual: int = 0
     shortened: tuple[float, ...] = ()
 
     def with_short_tails(self, scales: Sequence[float]) -> Parameters:
@@ -116,6 +123,8 @@ class Parameters:
         scales = self.shortened or (0.0,) * len(sds)
         coded += [p.shortened(s) if s > 0.0 else p for p, s in zip(sds, scales, strict=True)]
         coded += [scalar_prior(p, "scale") for part in self.family for p in part]
+        # Coordinates as they are: their prior is one for all of them, and the pass over the rows adds it.
+        coded += [scalar_prior(Prior("Flat"), "coefficient")] * self.n_residual
         return tuple(coded)
 
     @functools.cached_property
@@ -144,6 +153,7 @@ def build_parameters(design: Design) -> Parameters:
     sds = [[next(given) for _ in g.effects] for g in design.groups]
     cors = [next(given) if g.structure.correlated else None for g in design.groups]
     family = [[next(given) for _ in part.names] for part in design.family_parts]
+    residual = next(given) if design.residual is not None else None
     problems = [*resolution.problems, *_improper(design, sds)]
     if problems:
         raise SpecificationError(problems)
@@ -165,6 +175,8 @@ def build_parameters(design: Design) -> Parameters:
             for g, p in zip(design.groups, cors, strict=True)
         ),
         family=tuple(tuple(p or dispersion_default(scales.scale) for p in part) for part in family),
+        residual=(residual or correlation_default()) if design.residual is not None else None,
+        n_residual=design.n_residual,
         given=frozenset(parameter.name for parameter, prior in named if prior is not None),
         centered=centered,
         center=_center(design, centered),
@@ -177,7 +189,8 @@ def _every_parameter(design: Design) -> list[Parameter]:
     every = [Parameter.coefficient(name) for name in design.coefficients]
     every += [Parameter.sd(g.name, e, g.sd_name(e)) for g in design.groups for e in g.effects]
     every += [Parameter.cor(g.name) for g in design.groups if g.structure.correlated]
-    return every + [Parameter.dispersion(name) for name in design.family_names]
+    every += [Parameter.dispersion(name) for name in design.family_names]
+    return every + ([Parameter.cor(RESIDUAL)] if design.residual is not None else [])
 
 
 def _improper(design: Design, given: Sequence[Sequence[Prior | None]]) -> Iterator[Problem]:

@@ -20,6 +20,7 @@ from bayesglmm.naming import GroupNames, Names
 from bayesglmm.parameters import Parameters
 from bayesglmm.priors.prior import Prior
 from bayesglmm.priors.registry import DISTRIBUTIONS, Distribution
+from bayesglmm.residual import structure_of
 
 __all__ = [
     "block_distribution",
@@ -104,6 +105,9 @@ def build_pymc_model(design: Design, parameters: Parameters) -> Any:
             phi = _scale(pm, pt, design.dispersion, parameters.family[0], None)
         size = pm.Data("size", design.size, dims="row") if (design.size != 1.0).any() else design.size
         observed = pm.Data("response", design.y, dims="row")
+        if design.residual is not None:
+            _correlated_rows(pm, pt, design, parameters, names.response, (eta, phi, observed))
+            return model
         graph = design.family_link.graph
         y = graph(pm, pt, names.response, eta, size, phi, observed, "row")
         if (design.weights != 1.0).any():
@@ -111,6 +115,20 @@ def build_pymc_model(design: Design, parameters: Parameters) -> Any:
             weights = pm.Data("weights", design.weights, dims="row")
             pm.Potential("weighted_rows", pt.sum((weights - 1.0) * pm.logp(y, observed)))
     return model
+
+
+def _correlated_rows(
+    pm: Any, pt: Any, design: Design, parameters: Parameters, name: str, given: tuple[Any, Any, Any]
+) -> None:
+    """Add the response of a model with a residual structure: each row given the rows before it in its group.
+
+    The product of these normal densities is the multivariate normal one, without a matrix.
+    """
+    rows, prior = design.residual, parameters.residual
+    assert rows is not None and prior is not None
+    eta, phi, observed = given
+    mean, s = structure_of(rows).graph(pm, pt, rows, float(prior.params["eta"]), (observed - eta) / phi)
+    pm.Normal(name, eta + phi * mean, phi * s, observed=observed, dims="row")
 
 
 def _offset(pm: Any, design: Design) -> Any:

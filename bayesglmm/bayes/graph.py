@@ -196,7 +196,8 @@ def stored_variables(design: Design) -> list[str]:
     wanted = ["beta"] if design.coefficients else []
     for group, called in zip(design.groups, names.groups, strict=True):
         wanted += [called.sd, *([called.cor] if group.structure.correlated else []), called.u]
-    return [*wanted, *(part.name for part in design.family_parts)]
+    wanted += [part.name for part in design.family_parts]
+    return wanted if design.residual is None else [*wanted, COR_VARIABLE]
 
 
 def _values(posterior: xr.Dataset, design: Design) -> dict[str, np.ndarray]:

@@ -21,7 +21,7 @@ from bayesglmm.engine.linear import LinearMixed, Solved
 from bayesglmm.engine.pattern import Pattern
 from bayesglmm.residual import ResidualRows, ResidualStructure, Whitening, structure_of
 
-__all__ = ["CorrelatedMixed", "Whitened", "straddled"]
+__all__ = ["CorrelatedMixed", "WhiteRows", "Whitened", "straddled"]
 
 
 def straddled(design: Design) -> str | None:
@@ -33,6 +33,25 @@ def straddled(design: Design) -> str | None:
         if (group.codes != group.codes[firsts][rows.codes]).any():
             return group.name
     return None
+
+
+@dataclass(frozen=True, eq=False)
+class WhiteRows:
+    """Rows at given correlations.
+
+    Attributes
+    ----------
+    design : Design
+        Whitened response (less the offset) and X; its group terms are as they were.
+    effects : EffectColumns
+        L^-1 Z.
+    whitening : Whitening
+        L^-1.
+    """
+
+    design: Design
+    effects: EffectColumns
+    whitening: Whitening
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +112,15 @@ class CorrelatedMixed:
         return replace(self, design=self.design.with_response(y))
 
     def at(self, x: np.ndarray) -> Whitened | None:
-        """Whiten at the coordinates x (c,); None where R is singular to rounding."""
+        """Return the model whitened at the coordinates x (c,); None where R is singular to rounding."""
+        white = self.whiten(x)
+        if white is None:
+            return None
+        logs = -white.whitening.log_determinant
+        return Whitened(LinearMixed.with_effects(white.design, white.effects, self.pattern, logs), white.whitening)
+
+    def whiten(self, x: np.ndarray) -> WhiteRows | None:
+        """Whiten the rows at the coordinates x (c,); None where R is singular to rounding."""
         whitening = self.structure.whitening(self.rows, x)
         if not np.isfinite(whitening.log_determinant):
             return None
@@ -106,8 +133,7 @@ class CorrelatedMixed:
         p = design.X.shape[1]
         white = replace(design, rows=rows, X=np.ascontiguousarray(columns[:, 1 : p + 1]))
         effects = self.effects.with_values(np.ascontiguousarray(columns[:, p + 1 :].T))
-        model = LinearMixed.with_effects(white, effects, self.pattern, -whitening.log_determinant)
-        return Whitened(model, whitening)
+        return WhiteRows(white, effects, whitening)
 
     def _white(self, whitening: Whitening, columns: np.ndarray) -> np.ndarray:
         return self.rows.unsorted(whitening.columns(self.rows.sorted(columns)))

@@ -9,7 +9,6 @@ import numpy as np
 from bayesglmm.design import Design
 from bayesglmm.engine.factor import FactorLayout
 from bayesglmm.parameters import Scales
-from bayesglmm.residual import structure_of
 
 __all__ = ["Working"]
 
@@ -60,8 +59,7 @@ class Working:
     @property
     def residual(self) -> slice:
         """Positions of the residual structure's correlation coordinates in x."""
-        start, rows = self.family.stop, self.design.residual
-        return slice(start, start + (0 if rows is None else structure_of(rows).coordinates(rows)))
+        return slice(self.family.stop, self.family.stop + self.design.n_residual)
 
     def split(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return beta, theta and the working family scalars (K,)."""

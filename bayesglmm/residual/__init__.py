@@ -11,10 +11,10 @@ from bayesglmm.residual.car1 import CAR1
 from bayesglmm.residual.code import code_residual
 from bayesglmm.residual.cs import CS
 from bayesglmm.residual.record import ResidualStructure, Whitening
-from bayesglmm.residual.rows import RESIDUAL, ResidualRows
+from bayesglmm.residual.rows import COR_VARIABLE, RESIDUAL, ResidualRows
 from bayesglmm.residual.us import US
 
-__all__ = ["RESIDUAL", "STRUCTURES", "ResidualRows", "ResidualStructure", "Whitening", "code_residual", "structure_of"]
+__all__ = ["COR_VARIABLE", "RESIDUAL", "STRUCTURES", "ResidualRows", "ResidualStructure", "Whitening", "code_residual", "structure_of"]
 
 STRUCTURES = {s.name: s for s in (AR1, CAR1, CS, US)}
 

@@ -36,8 +36,12 @@ def _lower(rows: ResidualRows) -> float:
     return -1.0
 
 
+def _between(rows: ResidualRows) -> np.ndarray:
+    return rows.gaps
+
+
 def _whitening(rows: ResidualRows, x: np.ndarray) -> Innovations:
-    return Innovations(rows, float(x[0]), -1.0, rows.gaps, ar1_coefficients, False, lambda rho, apart: rho**apart)
+    return Innovations(rows, float(x[0]), -1.0, _between(rows), ar1_coefficients, False, lambda rho, apart: rho**apart)
 
 
 def _constant(rows: ResidualRows, eta: float) -> float:
@@ -58,6 +62,7 @@ AR1 = ResidualStructure(
     words="autocorrelated, rho^|difference of times|",
     coordinates=single_coordinate,
     lower=_lower,
+    between=_between,
     names=single_name,
     whitening=_whitening,
     constant=_constant,

@@ -32,8 +32,12 @@ def _lower(rows: ResidualRows) -> float:
     return 0.0
 
 
+def _between(rows: ResidualRows) -> np.ndarray:
+    return rows.gaps
+
+
 def _whitening(rows: ResidualRows, x: np.ndarray) -> Innovations:
-    return Innovations(rows, float(x[0]), 0.0, rows.gaps, car1_coefficients, False, lambda rho, apart: rho**apart)
+    return Innovations(rows, float(x[0]), 0.0, _between(rows), car1_coefficients, False, lambda rho, apart: rho**apart)
 
 
 def _constant(rows: ResidualRows, eta: float) -> float:
@@ -54,6 +58,7 @@ CAR1 = ResidualStructure(
     words="autocorrelated in continuous time, rho^|difference of times|",
     coordinates=single_coordinate,
     lower=_lower,
+    between=_between,
     names=single_name,
     whitening=_whitening,
     constant=_constant,

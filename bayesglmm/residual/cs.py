@@ -34,8 +34,12 @@ def _lower(rows: ResidualRows) -> float:
     return -1.0 / (rows.largest - 1)
 
 
+def _between(rows: ResidualRows) -> np.ndarray:
+    return rows.earlier.astype(np.float64)
+
+
 def _whitening(rows: ResidualRows, x: np.ndarray) -> Innovations:
-    lower, before = _lower(rows), rows.earlier.astype(np.float64)
+    lower, before = _lower(rows), _between(rows)
     return Innovations(rows, float(x[0]), lower, before, cs_coefficients, True, lambda rho, apart: rho + 0.0 * apart)
 
 
@@ -57,6 +61,7 @@ CS = ResidualStructure(
     words="compound symmetry, one correlation",
     coordinates=single_coordinate,
     lower=_lower,
+    between=_between,
     names=single_name,
     whitening=_whitening,
     constant=_constant,

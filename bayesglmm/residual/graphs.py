@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from bayesglmm.residual.rows import RESIDUAL, ResidualRows
+from bayesglmm.residual.rows import COR_VARIABLE as COR
+from bayesglmm.residual.rows import ResidualRows
 
 __all__ = [
     "arrays_of_patterns",
@@ -24,8 +25,6 @@ __all__ = [
     "lines_of_previous",
     "lines_of_sum",
 ]
-
-COR = f"cor_{RESIDUAL}"
 
 
 def _single(pm: Any, pt: Any, eta: float, lower: float) -> Any:

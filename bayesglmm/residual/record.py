@@ -73,6 +73,8 @@ class ResidualStructure:
         rows -> number c of unconstrained correlation coordinates.
     lower : callable
         rows -> least value of its one correlation (`covariance.stretched`); -1 where there are several.
+    between : callable
+        rows -> what tells the innovations of two rows apart, gap or number of rows before, (n,); 0 for `us`.
     names : callable
         rows -> names of the correlations in results: ``cor(residual)``.
     whitening : callable
@@ -95,6 +97,7 @@ class ResidualStructure:
     words: str
     coordinates: Callable[[ResidualRows], int]
     lower: Callable[[ResidualRows], float]
+    between: Callable[[ResidualRows], np.ndarray]
     names: Callable[[ResidualRows], tuple[str, ...]]
     whitening: Callable[[ResidualRows, np.ndarray], Whitening]
     constant: Callable[[ResidualRows, float], float]

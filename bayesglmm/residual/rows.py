@@ -10,10 +10,12 @@ import numpy as np
 from bayesglmm.formula import ResidualTerm
 from bayesglmm.grouping import Factor
 
-__all__ = ["RESIDUAL", "ResidualRows"]
+__all__ = ["COR_VARIABLE", "RESIDUAL", "ResidualRows"]
 
 #: What the parameters of a residual structure are named after: ``cor(residual)``.
 RESIDUAL = "residual"
+#: The variable of these correlations in draws and in the PyMC graph.
+COR_VARIABLE = f"cor_{RESIDUAL}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +82,11 @@ class ResidualRows:
             for p, firsts in sorted(found.items())
             if p
         )
+
+    @property
+    def patterned(self) -> bool:
+        """Whether there is a correlation for every two visits, and not one alone."""
+        return self.term.structure == "us"
 
     @property
     def largest(self) -> int:

@@ -15,6 +15,7 @@ from scipy.linalg import solve_triangular
 
 from bayesglmm.covariance.correlation import factor_of
 from bayesglmm.covariance.unstructured import UNSTRUCTURED, lkj_adjoint
+from bayesglmm.residual.draws import pairs_of
 from bayesglmm.residual.graphs import arrays_of_patterns, graph_of_patterns, lines_of_patterns
 from bayesglmm.residual.record import ResidualStructure
 from bayesglmm.residual.rows import RESIDUAL, ResidualRows
@@ -150,9 +151,12 @@ def _lower(rows: ResidualRows) -> float:
     return -1.0
 
 
+def _between(rows: ResidualRows) -> np.ndarray:
+    return np.zeros(len(rows.codes))
+
+
 def _names(rows: ResidualRows) -> tuple[str, ...]:
-    pairs = zip(*np.tril_indices(len(rows.visits), -1), strict=True)
-    return tuple(f"cor({RESIDUAL}, {rows.visits[k]}, {rows.visits[i]})" for i, k in pairs)
+    return tuple(f"cor({RESIDUAL}, {pair})" for pair in pairs_of(rows))
 
 
 def _constant(rows: ResidualRows, eta: float) -> float:
@@ -173,6 +177,7 @@ US = ResidualStructure(
     words="unstructured, a correlation for every two visits",
     coordinates=_coordinates,
     lower=_lower,
+    between=_between,
     names=_names,
     whitening=PatternWhitening,
     constant=_constant,
