@@ -41,8 +41,13 @@ class GLMM:
     priors : mapping, optional
         Priors by parameter: ``{"beta": ("Normal", {"mu": 0, "sigma": 2.5}), "sd(female)": ...}``; the most specific key
         wins, the rest have defaults scaled to the data.
-    residual, dispersion, known_covariances : optional
-        Residual structures, dispersion formulas and given covariance matrices: not available yet.
+    residual : str, optional
+        How residuals of one group correlate, for gaussian responses: ``"ar1(week | patient)"`` (rho to the power of the
+        time between two rows, whole-number times or ordered categories, or ``1`` for the order of the rows),
+        ``"car1(time | patient)"`` (real times), ``"cs(1 | patient)"`` (one correlation), ``"us(visit | patient)"`` (a
+        correlation for every two visits); independent if left out, or ``"iid"``. Classical methods: ml and reml.
+    dispersion, known_covariances : optional
+        Dispersion formulas and given covariance matrices: not available yet.
     weights : str, optional
         Column of positive numbers that multiply the rows' log-likelihoods.
     missing : {"raise", "drop"}
@@ -216,9 +221,11 @@ class GLMM:
         FitError
             The fit has no answer.
         """
-        from bayesglmm.frequentist.registry import make_estimator
+        from bayesglmm.frequentist.registry import make_estimator, require_residuals
 
-        return make_estimator(method, options).prepare(self._design).fit()
+        estimator = make_estimator(method, options)
+        require_residuals(method, self._design)
+        return estimator.prepare(self._design).fit()
 
     def prior_predictive(self, draws: int = 500, seed: int | None = None) -> xr.DataTree:
         """Simulate parameters and responses from the prior.

@@ -125,7 +125,8 @@ def _correlated_rows(
     The product of these normal densities is the multivariate normal one, without a matrix.
     """
     rows, prior = design.residual, parameters.residual
-    assert rows is not None and prior is not None
+    assert rows is not None
+    assert prior is not None
     eta, phi, observed = given
     mean, s = structure_of(rows).graph(pm, pt, rows, float(prior.params["eta"]), (observed - eta) / phi)
     pm.Normal(name, eta + phi * mean, phi * s, observed=observed, dims="row")

@@ -230,10 +230,10 @@ def _check_residual(term: ResidualTerm, said: Mapping[str, Any]) -> None:
 
     family, link, formula = said.get("family"), said.get("link"), said.get("formula")
     if family is not None and link is not None and not get_family(family).links[link].linear:
-        words = f'"{term}" is given, and rows of {family} with the {link} link have no residuals that could correlate.'
-        raise ComplaintsError.one(
-            f'{words} Leave it out, use family = "gaussian" with the identity link, or add group effects.'
+        words = (
+            f'"{term}" is given; residuals correlate in gaussian models with the identity link, and this is {family}'
         )
+        raise ComplaintsError.one(f"{words} with the {link} link. Leave it out, or add group effects.")
     if formula is None:
         return
     response = formula.response

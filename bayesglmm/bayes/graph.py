@@ -28,6 +28,7 @@ from bayesglmm.density import JointDensity
 from bayesglmm.design import Design
 from bayesglmm.errors import NotAvailableError, SamplingError
 from bayesglmm.naming import Names
+from bayesglmm.residual import COR_VARIABLE
 
 __all__ = ["sample_graph", "sample_mapped_graph", "stored_variables"]
 

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from bayesglmm.bayes.predictor import check_memory, linear_predictor_chunks
+from bayesglmm.bayes.residual import residuals_at, whitenings
 from bayesglmm.families import get_family
 
 if TYPE_CHECKING:
@@ -25,7 +26,12 @@ def posterior_predictive_group(posterior: Posterior, seed: int, memory: float) -
     data = posterior.tree["constant_data"].to_dataset()
     rng = np.random.default_rng(seed)
     values = np.empty((chains * draws, n))
+    whitened = None if record.residual is None else whitenings(record, posterior.tree)
     for part, eta, phi in linear_predictor_chunks(posterior):
+        if whitened is not None:
+            residuals = [residuals_at(*next(whitened), rng) for _ in range(len(eta))]
+            values[part] = eta + phi * np.array(residuals)
+            continue
         values[part] = family.simulate(rng, link.inverse(eta), data["size"].values, phi)
     sampled = posterior.tree["posterior"]
     coords = {"chain": sampled["chain"].values, "draw": sampled["draw"].values, "row": data["row"].values}

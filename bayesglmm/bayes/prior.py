@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import xarray as xr
 
+from bayesglmm.bayes.residual import residuals_at
 from bayesglmm.bayes.settings import checked_seed, fresh_seed
 from bayesglmm.bayes.tree import coordinates_of, dimensions_of, stored_values
 from bayesglmm.design import Design
@@ -18,6 +19,8 @@ from bayesglmm.parameters import Parameters
 from bayesglmm.priors.prior import Prior
 from bayesglmm.priors.registry import DISTRIBUTIONS
 from bayesglmm.pymc_model import block_distribution
+from bayesglmm.residual import COR_VARIABLE, ResidualRows, structure_of
+from bayesglmm.residual.draws import coordinate_draws
 
 __all__ = ["simulate_prior"]
 
@@ -55,7 +58,8 @@ def simulate_prior(design: Design, parameters: Parameters, draws: int, seed: int
     used = {d for named, _ in prior_draws.values() for d in named} & set(coords)
     index = {"chain": [0], "draw": np.arange(int(draws))}
     rows = {"row": coords["row"]}
-    replicated = {names.response: (("chain", "draw", "row"), _responses(rng, design, beta, u, phi)[None])}
+    responses = _responses(rng, design, beta, u, phi, values.get(COR_VARIABLE))
+    replicated = {names.response: (("chain", "draw", "row"), responses[None])}
     observed = {names.response: (("row",), design.y)}
     tree = xr.DataTree.from_dict(
         {
@@ -104,7 +108,18 @@ def _parameters(
     for part, priors in zip(design.family_parts, parameters.family, strict=True):
         own = _draw_scales(rng, priors, draws) if part.kind == "scale" else _draw_all(rng, priors, draws)
         values[part.name] = own[:, 0] if part.dim is None else own
+    if design.residual is not None and parameters.residual is not None:
+        values[COR_VARIABLE] = _draw_residual(rng, design.residual, parameters.residual, draws)
     return values, np.concatenate(effects, axis=1) if effects else None
+
+
+def _draw_residual(rng: np.random.Generator, rows: ResidualRows, prior: Prior, draws: int) -> np.ndarray:
+    """Return draws of rho (draws,), or of the correlation matrix of the visits (draws, T, T)."""
+    if rows.patterned:
+        T = len(rows.visits)
+        return np.asarray(DISTRIBUTIONS[prior.dist].draw(rng, prior.params, (draws, T, T)))
+    eta, lower = prior.params["eta"], structure_of(rows).lower(rows)
+    return lower + (1.0 - lower) * rng.beta(eta, eta, draws)
 
 
 def _draw_all(rng: np.random.Generator, priors: Sequence[Prior], draws: int) -> np.ndarray:
@@ -119,12 +134,24 @@ def _draw_scales(rng: np.random.Generator, priors: Sequence[Prior], draws: int) 
 
 
 def _responses(
-    rng: np.random.Generator, design: Design, beta: np.ndarray, u: np.ndarray | None, phi: np.ndarray
+    rng: np.random.Generator,
+    design: Design,
+    beta: np.ndarray,
+    u: np.ndarray | None,
+    phi: np.ndarray,
+    correlations: np.ndarray | None,
 ) -> np.ndarray:
     columns = EffectColumns.of(design)
     inverse = design.family_link.link.inverse
     replicated = np.empty((len(beta), design.n_rows))
+    rows = design.residual
+    if rows is not None and correlations is not None:
+        stored = correlations[(..., *np.tril_indices(correlations.shape[-1], -1))] if rows.patterned else correlations
+        x = coordinate_draws(rows, stored)
     for d in range(len(beta)):
         eta = design.offset + design.X @ beta[d] + (0.0 if u is None else columns.times(u[d]))
+        if rows is not None:
+            replicated[d] = eta + phi[d] * residuals_at(rows, structure_of(rows).whitening(rows, x[d]), rng)
+            continue
         replicated[d] = design.family.simulate(rng, inverse(eta), design.size, phi[d])
     return replicated

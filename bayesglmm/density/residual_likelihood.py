@@ -1,4 +1,4 @@
-"""The rows' part of a joint density with a residual structure: arrays in the order of its groups, and the compiled pass."""
+"""The rows' part of a joint density with a residual structure: its arrays and the compiled pass."""
 
 from __future__ import annotations
 
@@ -61,9 +61,7 @@ def residual_arrays(rows: ResidualRows, eta_lkj: float) -> tuple[np.ndarray, ...
 @functools.cache
 def compile_residual_pass() -> Any:
     """Compile `pass_residuals` (or take it from numba's cache on disk) as a C function of the type `ROW_PASS`."""
-    stamp = source_stamp(
-        "covariance", "residual", "families/elementary.py", *(f"density/{f}.py" for f in _SOURCES)
-    )
+    stamp = source_stamp("covariance", "residual", "families/elementary.py", *(f"density/{f}.py" for f in _SOURCES))
 
     def residual_pass(data_, beta_, u_, family_, g_beta_, gu_, n_effects, n_family, sums_):  # type: ignore[no-untyped-def]  # compiled
         stamp  # noqa: B018  a free variable is part of numba's cache key (see compiled.py)

@@ -1,7 +1,10 @@
 """A pass over the rows of a Gaussian model whose residuals correlate: log density and scores by innovations, O(n).
 
-With e = y - eta and w = L^-1 e (`bayesglmm.residual`), l = -n log(2 pi sigma^2) / 2 - log|R| / 2 - w'w / (2 sigma^2). The correlation
-coordinates stand behind sigma among the family scalars; their prior, which LKJ couples, is added here.
+With e = y - eta and w = L^-1 e (`bayesglmm.residual`),
+
+    l = -n log(2 pi sigma^2) / 2 - log|R| / 2 - w'w / (2 sigma^2).
+
+The correlation coordinates stand behind sigma among the family scalars; their prior, which LKJ couples, is added here.
 """
 
 from __future__ import annotations
@@ -82,7 +85,7 @@ def _single(code, x, prior, starts, kind, values, precision, e, score, slopes): 
 
 @jitable
 def _inverse_factor(C, visits, F):  # type: ignore[no-untyped-def]  # compiled
-    """Fill F with the inverse of the Cholesky factor of C at ``visits``; return the sum of its logs, nan without one."""
+    """Fill F with the inverse of the Cholesky factor of C at ``visits``; return the sum of that one's logs, or nan."""
     k = visits.shape[0]
     L, logs = np.zeros((k, k)), 0.0
     for i in range(k):
@@ -151,8 +154,8 @@ def _patterned(x, eta_lkj, T, starts, patterns, precision, e, score, slopes):  #
 def pass_residuals(data, residual, beta, u, family, g_beta, gu, sums):  # type: ignore[no-untyped-def]  # compiled
     """Fill g_beta, gu and ``sums`` (1 + K): log density of the rows and its derivatives in the family scalars.
 
-    Arguments: rows (4, n), Xt (p, n), slopes (k, n), codes (terms, n) and terms as in `row_pass`, the rows in the order of
-    `ResidualRows`; the arrays of `residual_arrays`; beta (p,); u; family (K,): sigma and correlation coordinates.
+    Arguments: rows (4, n), Xt (p, n), slopes (k, n), codes (terms, n) and terms as in `row_pass`, the rows in the order
+    of `ResidualRows`; the arrays of `residual_arrays`; beta (p,); u; family (K,): sigma and correlation coordinates.
     """
     rows, Xt, slope_columns, codes, terms = data
     starts, kind, values, words, prior, visits, visit_starts, members, member_starts = residual
@@ -166,9 +169,7 @@ def pass_residuals(data, residual, beta, u, family, g_beta, gu, sums):  # type: 
         patterns = (visits, visit_starts, members, member_starts)
         squares, logs, log_prior = _patterned(x, prior[0], words[1], starts, patterns, precision, e, score, slopes)
     else:
-        squares, logs, log_prior = _single(
-            words[0], x, prior, starts, kind, values, precision, e, score, slopes
-        )
+        squares, logs, log_prior = _single(words[0], x, prior, starts, kind, values, precision, e, score, slopes)
     sums[0] = log_prior - n * (math.log(sigma) + _HALF_LOG_2PI) - logs - 0.5 * precision * squares
     sums[1] = (precision * squares - n) / sigma
     row_scores(Xt, slope_columns, codes, terms, score, g_beta, gu)

@@ -49,7 +49,7 @@ class RowData:
 
     @classmethod
     def in_order(cls, design: Design, order: np.ndarray) -> RowData:
-        """Lay out the rows of ``design`` at ``order`` (n,), none of them merged: rows that do not stand for themselves."""
+        """Lay out the rows of ``design`` at ``order`` (n,), none of them merged."""
         return cls._given(design)._taken(order)
 
     @classmethod

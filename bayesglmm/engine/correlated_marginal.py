@@ -1,7 +1,7 @@
 """The marginal log-likelihood of a Gaussian model whose residuals correlate, with its exact gradient.
 
-At given correlations the whitened rows are those of a `LaplaceMarginal`, which is exact for Gaussian responses; log|R|
-is taken off. With e = y - X beta - Z u at the mode, w = L^-1 e and a_i the rows of L^-1 Z Lambda, H = I + A'A / sigma^2,
+At given correlations the whitened rows are those of a `LaplaceMarginal`, which is exact for Gaussian responses.
+With e = y - X beta - Z u at the mode, w = L^-1 e and a_i the rows of L^-1 Z Lambda, H = I + A'A / sigma^2,
 
     d/dx = -w'dw / sigma^2 - sum_i a_i' H^-1 da_i / sigma^2 - d log|R| / 2,
 
@@ -51,7 +51,7 @@ class CorrelatedMarginal:
 
     @property
     def layout(self) -> FactorLayout:
-        """theta."""
+        """Layout of theta."""
         return self.laplace.layout
 
     @property

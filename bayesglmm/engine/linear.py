@@ -106,10 +106,8 @@ class LinearMixed:
         return cls.with_effects(design, effects, Pattern.of(design, effects), log_weights)
 
     @classmethod
-    def with_effects(
-        cls, design: Design, effects: EffectColumns, pattern: Pattern, log_weights: float
-    ) -> LinearMixed:
-        """Sum over rows whose group effects have other columns than those of ``design`` (whitened ones, for instance)."""
+    def with_effects(cls, design: Design, effects: EffectColumns, pattern: Pattern, log_weights: float) -> LinearMixed:
+        """Sum over rows whose group effects have other columns than those of ``design``: whitened ones."""
         W = precisions(design)
         cross = CrossProducts.of(pattern, effects, W)
         root = np.sqrt(W)

@@ -179,6 +179,5 @@ class PenalisedMarginal:
             out[cor] += own
             assert sds.start == term[SD]
         family = self.layout.family
-        natural = np.where(self._logged, raw[at:] / head.values[family], raw[at:])
-        out[family] += natural * head.slopes[family]
+        out[family] += raw[at:] / np.where(self._logged, head.values[family], 1.0) * head.slopes[family]
         return out

@@ -1,4 +1,4 @@
-"""Residual structures: ``ar1(week | patient)`` -> `ResidualTerm`, read with the formula's own tokens, never evaluated."""
+"""Residual structures: ``ar1(week | patient)`` -> `ResidualTerm`, by the formula's own tokens, never evaluated."""
 
 from __future__ import annotations
 

@@ -112,7 +112,9 @@ def _residual_correlations(working: Working, x: np.ndarray, covariance: np.ndarr
     at, lower = structure.whitening(rows, x[part]), structure.lower(rows)
     transform = "atanh" if lower == -1.0 else "logit"
     for name, value, gradient in zip(structure.names(rows), at.correlations, at.jacobian, strict=True):
-        yield Estimate("cor", name, float(value), _std_error(gradient, covariance[part, part]), transform, lower)
+        # At the end of its range (`linear.correlated`) a correlation is that end, and not what rounding left of it.
+        shown = lower if value - lower < 1e-14 else float(value)
+        yield Estimate("cor", name, shown, _std_error(gradient, covariance[part, part]), transform, lower)
 
 
 def _pairs(q: int) -> Iterator[tuple[int, int]]:

@@ -14,7 +14,16 @@ from bayesglmm.residual.record import ResidualStructure, Whitening
 from bayesglmm.residual.rows import COR_VARIABLE, RESIDUAL, ResidualRows
 from bayesglmm.residual.us import US
 
-__all__ = ["COR_VARIABLE", "RESIDUAL", "STRUCTURES", "ResidualRows", "ResidualStructure", "Whitening", "code_residual", "structure_of"]
+__all__ = [
+    "COR_VARIABLE",
+    "RESIDUAL",
+    "STRUCTURES",
+    "ResidualRows",
+    "ResidualStructure",
+    "Whitening",
+    "code_residual",
+    "structure_of",
+]
 
 STRUCTURES = {s.name: s for s in (AR1, CAR1, CS, US)}
 

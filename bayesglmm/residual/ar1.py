@@ -1,4 +1,4 @@
-"""Autocorrelation at whole-number times, rho^|t_i - t_k| with rho in (-1, 1): given the row before, older ones say nothing.
+"""Autocorrelation at whole-number times: rho^|t_i - t_k| with rho in (-1, 1).
 
 A gap counts by its length: two weeks apart is rho^2, whether or not the week between was seen.
 """

@@ -1,4 +1,4 @@
-"""Autocorrelation in continuous time, rho^|t_i - t_k| with rho in (0, 1): rho is the correlation one unit of time apart."""
+"""Autocorrelation in continuous time: rho^|t_i - t_k| with rho, that of one unit of time, in (0, 1)."""
 
 from __future__ import annotations
 

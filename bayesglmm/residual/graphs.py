@@ -43,7 +43,7 @@ def _single_lines(eta: float, lower: float) -> list[str]:
 
 
 def arrays_of_previous(rows: ResidualRows) -> dict[str, np.ndarray]:
-    """Return for each row the row before it in its group (itself for a first row), the time between, and which are first."""
+    """Return the row before each row in its group, the time between, and 0 where a row is the first of its group."""
     first = rows.earlier == 0
     previous = np.where(first, rows.order, np.roll(rows.order, 1))
     return {

@@ -17,6 +17,11 @@ class Whitening(Protocol):
     """L^-1 with L L' = R at given correlation coordinates x, for rows in the order of `ResidualRows`."""
 
     @property
+    def rows(self) -> ResidualRows:
+        """Groups and times."""
+        ...
+
+    @property
     def log_determinant(self) -> float:
         """log|R|."""
         ...

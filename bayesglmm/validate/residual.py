@@ -40,7 +40,7 @@ def residual_problems(spec: ModelSpec, table: Table) -> list[Problem]:
     except DataError as error:  # values that differ and print alike, said of a grouping factor already
         return [*problems, *error.problems]
     problems += _together(term, data, rows.codes, rows.times)
-    if problems:
+    if problems or len(data) < len(table.frame):  # what the missing rows would add is not known
         return problems
     group = ":".join(term.factor.columns)
     if rows.largest < 2:

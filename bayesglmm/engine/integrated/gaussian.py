@@ -86,7 +86,8 @@ class GaussianMarginal:
             )
         if design.residual is not None:
             raise NotAvailableError(
-                f"group effects beside residuals {design.spec.residual} are not integrated out; sample the joint density."
+                f"group effects beside residuals {design.spec.residual} are not integrated out; sample the joint "
+                "density."
             )
         effects, W = EffectColumns.of(design), precisions(design)
         cross = CrossProducts.of(Pattern.of(design, effects), effects, W)

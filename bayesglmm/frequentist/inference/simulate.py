@@ -12,6 +12,7 @@ from bayesglmm.engine.effects import EffectColumns
 from bayesglmm.errors import SpecificationError
 from bayesglmm.frequentist.inference.layout import is_of_mixed_model
 from bayesglmm.frequentist.working import Working
+from bayesglmm.residual import Whitening, structure_of
 
 if TYPE_CHECKING:
     from bayesglmm.frequentist.fit import Fit
@@ -33,12 +34,15 @@ class Simulator:
         Z Lambda.
     phi : float
         Dispersion.
+    whitening : Whitening or None
+        How residuals correlate.
     """
 
     design: Design
     fixed: np.ndarray
     A: EffectColumns
     phi: float
+    whitening: Whitening | None = None
 
     @classmethod
     def of(cls, fit: Fit) -> Simulator:
@@ -64,11 +68,17 @@ class Simulator:
         beta, theta, log_phi = working.split_phi(fit.optimum.x)
         effects = EffectColumns.of(design, centered=True)
         A = effects.with_values(working.layout.at(theta).rows(effects.value))
-        return cls(design, design.offset + design.X @ beta, A, float(np.exp(log_phi)))
+        rows, whitening = design.residual, None
+        if rows is not None:
+            whitening = structure_of(rows).whitening(rows, fit.optimum.x[working.residual])
+        return cls(design, design.offset + design.X @ beta, A, float(np.exp(log_phi)), whitening)
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         """Return a response (n,), new group effects included."""
         eta = self.fixed + self.A.times(rng.standard_normal(self.A.size))
         design = self.design
+        if design.residual is not None and self.whitening is not None:
+            rows, noise = design.residual, rng.standard_normal((design.n_rows, 1))
+            return eta + self.phi * rows.unsorted(self.whitening.times(noise)[:, 0])
         mu = design.family_link.link.inverse(eta)
         return np.asarray(design.family.simulate(rng, mu, design.size, self.phi), dtype=np.float64)

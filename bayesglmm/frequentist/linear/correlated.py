@@ -20,6 +20,7 @@ from bayesglmm.frequentist.linear.profiled import ProfiledCriterion
 from bayesglmm.frequentist.search.maximise import Objective, maximise
 from bayesglmm.frequentist.search.optimum import Optimum, OptimumStatus, better
 from bayesglmm.frequentist.working import Working
+from bayesglmm.residual.draws import correlation_draws
 
 __all__ = ["CorrelatedCriterion", "CorrelatedFit"]
 
@@ -31,6 +32,8 @@ _VANISHED = 1e-6
 _FAR, _BOUND = 8.0, 40.0
 #: How much lower the log-likelihood may be at a bound that counts as its maximum.
 _GAIN = 1e-6
+#: Least eigenvalue of a correlation matrix of visits that counts as positive.
+_SINGULAR = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -291,24 +294,36 @@ class CorrelatedFit:
             design=design,
             method="reml" if self.reml else "ml",
             label="REML" if self.reml else "ML",
-            description=f"{words} of a linear mixed model with residuals {design.spec.residual}, coefficients and sigma "
-            "profiled out",
+            description=f"{words} of a linear mixed model with residuals {design.spec.residual}, coefficients and "
+            "sigma profiled out",
             estimand="conditional",
             estimates=(*fixed, *components),
             covariance=covariance,
             mode_source=functools.partial(blup_table, design, at, sigma),
             loglik=optimum.value,
             optimum=optimum,
-            notes=(*self._bound_notes(optimum), *boundary_notes(working, optimum, components)),
+            notes=(*self._bound_notes(optimum, components), *boundary_notes(working, optimum, components)),
             prepared=self,
         )
 
-    def _bound_notes(self, optimum: Optimum) -> tuple[str, ...]:
-        """Say that the correlation of the residuals lies at the end of its range."""
+    def _singular(self, optimum: Optimum) -> bool:
+        rows = self.mixed.rows
+        if not rows.patterned:
+            return False
+        R = correlation_draws(rows, optimum.x[self.working.residual])
+        return bool(np.linalg.eigvalsh(R)[0] < _SINGULAR)
+
+    def _bound_notes(self, optimum: Optimum, components: tuple[Estimate, ...]) -> tuple[str, ...]:
+        """Say that the correlations of the residuals lie at the end of their range."""
+        if self._singular(optimum):
+            return (
+                f"The correlation matrix of {self.design.spec.residual} is singular here: the data tell fewer "
+                "directions than there are visits, and the likelihood may grow without bound. Use ar1, car1 or cs, or "
+                "sample.",
+            )
         if not optimum.pinned[self.working.residual].any():
             return ()
-        rows, structure = self.mixed.rows, self.mixed.structure
-        value = structure.whitening(rows, optimum.x[self.working.residual]).correlations[0]
-        name = structure.names(rows)[0]
-        words = "the residuals of one group do not correlate" if abs(value) < 1e-8 else "this is the end of its range"
+        name = self.mixed.structure.names(self.mixed.rows)[0]
+        value = next(c.estimate for c in components if c.name == name)
+        words = "the residuals of one group do not correlate" if value == 0.0 else "this is the end of its range"
         return (f"{name} is estimated as {value:.3g}: {words}.",)

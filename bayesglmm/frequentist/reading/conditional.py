@@ -12,7 +12,9 @@ from bayesglmm.engine.effects import EffectColumns
 from bayesglmm.errors import SpecificationError
 from bayesglmm.families import compile_rows
 from bayesglmm.frequentist.fit import Fit
+from bayesglmm.frequentist.working import Working
 from bayesglmm.grouping import GroupEffects
+from bayesglmm.residual import Whitening, structure_of
 
 __all__ = ["ConditionalModel"]
 
@@ -33,6 +35,8 @@ class ConditionalModel:
         Covariance of each term's effects.
     phi : float
         Dispersion; 1 without one.
+    whitening : Whitening or None
+        How residuals correlate.
     """
 
     design: Design
@@ -40,6 +44,7 @@ class ConditionalModel:
     u: np.ndarray
     G: tuple[np.ndarray, ...]
     phi: float
+    whitening: Whitening | None = None
 
     @classmethod
     def of(cls, fit: Any, wanted: str) -> ConditionalModel:
@@ -63,6 +68,7 @@ class ConditionalModel:
             u=fit.modes["mode"].to_numpy(dtype=np.float64),
             G=tuple(_covariance(g, value) for g in design.groups),
             phi=value["family", design.dispersion] if design.dispersion is not None else 1.0,
+            whitening=_whitening(fit),
         )
 
     @property
@@ -86,6 +92,13 @@ class ConditionalModel:
         kernels = compile_rows(design.family_link.row)
         kernels.derivatives(design.y, design.size, design.weights, eta, self.phi, out)
         return out
+
+
+def _whitening(fit: Fit) -> Whitening | None:
+    rows = fit.design.residual
+    if rows is None:
+        return None
+    return structure_of(rows).whitening(rows, fit.optimum.x[Working.of(fit.design).residual])
 
 
 def _covariance(group: GroupEffects, value: dict[tuple[str, str], float]) -> np.ndarray:

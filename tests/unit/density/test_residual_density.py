@@ -1,4 +1,4 @@
-"""The joint density of models with a residual structure: against the PyMC graph, its source, and a dense normal density."""
+"""The joint density of models with a residual structure: against PyMC graph, source, and a dense normal density."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_source_builds_the_same_model(residual):
         model = bg.GLMM("y ~ x + (1 | clinic)", make_visits(), residual=residual)
     density = JointDensity.of(model.design, model.parameters)
     space: dict = {}
-    exec(model.to_pymc_code(), space)  # noqa: S102  our own source, which is what is tested
+    exec(model.to_pymc_code(), space)
     x = 0.4 * np.random.default_rng(1).normal(size=density.size)
     np.testing.assert_allclose(graph_value(space["model"], density, x), density(x), rtol=1e-10)
 
