@@ -19,6 +19,7 @@ from bayesglmm.families.parts import Predictor
 from bayesglmm.formula import node_text, require_available
 from bayesglmm.formula.tree import Name
 from bayesglmm.grouping import group_effects
+from bayesglmm.residual import code_residual
 from bayesglmm.spec import ModelSpec
 from bayesglmm.validate import validate, validate_columns
 
@@ -66,6 +67,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame) -> Design:
         dropped=dropped,
         fingerprint=_fingerprint(used),
         auxiliary=_auxiliary(spec, used, rows, labels),
+        residual=None if spec.residual is None else code_residual(spec.residual, used),
     )
     for problem in validate(design, used):
         # Point at the caller's line, however deep in this package the model is made.

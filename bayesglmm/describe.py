@@ -11,6 +11,7 @@ from bayesglmm.design import Design
 from bayesglmm.formula import one_sided_text
 from bayesglmm.parameters import Parameters
 from bayesglmm.priors.prior import Prior
+from bayesglmm.residual import RESIDUAL, structure_of
 
 __all__ = ["describe", "prior_rows"]
 
@@ -63,6 +64,10 @@ def _terms(design: Design) -> Iterator[str]:
         levels = group.factor.levels
         shown = ", ".join(levels[:3]) + (", ..." if len(levels) > 3 else "")
         yield f"by {group.name} ({len(levels)} levels: {shown}): {', '.join(group.effects)}, {group.structure.name}"
+    rows = design.residual
+    if rows is not None:
+        words = f"{len(rows.factor.levels)} groups of at most {rows.largest} rows"
+        yield f"residuals {rows.term}: {structure_of(rows).words}; {words}"
 
 
 def _offsets(design: Design) -> list[str]:
@@ -91,6 +96,11 @@ def prior_rows(design: Design, parameters: Parameters) -> Iterator[tuple[str, st
     for part, priors in zip(design.family_parts, parameters.family, strict=True):
         for name, prior in zip(part.names, priors, strict=True):
             yield name + ("*" if name in parameters.given else ""), f"{prior}", ""
+    if design.residual is not None:
+        name, rows = f"cor({RESIDUAL})", design.residual
+        lower = structure_of(rows).lower(rows)
+        words = "" if rows.patterned else f"between {lower:.4g} and 1: Beta(eta, eta) stretched over this range"
+        yield name + ("*" if name in parameters.given else ""), f"{parameters.residual}", words
 
 
 def _raw_intercept(parameters: Parameters) -> str:

@@ -19,6 +19,7 @@ from bayesglmm.formula import columns
 from bayesglmm.formula.tree import Formula
 from bayesglmm.grouping import INTERCEPT, GroupEffects
 from bayesglmm.priors.defaults import dispersion_default
+from bayesglmm.residual import ResidualRows, structure_of
 from bayesglmm.spec import ModelSpec
 
 __all__ = ["Design", "NewRows", "offset_of"]
@@ -75,6 +76,8 @@ class Design:
         What rows depend on beside eta, where that is more than one dispersion for all of them.
     fingerprint : str
         SHA-256 of the values in the columns that the model uses.
+    residual : ResidualRows or None
+        Groups and times of rows whose residuals correlate; None where rows are independent given the group effects.
     """
 
     spec: ModelSpec
@@ -88,6 +91,7 @@ class Design:
     dropped: pd.Index
     fingerprint: str
     auxiliary: Auxiliary | None = None
+    residual: ResidualRows | None = field(default=None, repr=False)
 
     @property
     def y(self) -> np.ndarray:
@@ -159,10 +163,16 @@ class Design:
         return tuple(name for part in self.family_parts for name in part.names)
 
     @property
+    def n_residual(self) -> int:
+        """Number of correlation coordinates of the residual structure."""
+        return 0 if self.residual is None else structure_of(self.residual).coordinates(self.residual)
+
+    @property
     def is_linear(self) -> bool:
         """Whether this is a linear mixed model: log densities of rows are parabolas in eta (`FamilyLink.linear`).
 
-        With one dispersion for all rows: sums over rows serve every value of it.
+        With one dispersion for all rows: sums over rows serve every value of it. Its residuals may still correlate
+        (`residual`): then they have one density together.
         """
         return self.family_link.linear and self.auxiliary is None
 

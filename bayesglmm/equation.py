@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from bayesglmm.design import Design
 from bayesglmm.formula import Call, Name, Node, node_text
 from bayesglmm.grouping import GroupEffects
+from bayesglmm.residual import structure_of
 
 __all__ = ["equation"]
 
@@ -25,6 +26,7 @@ def equation(design: Design) -> str:
     lines = [
         rf"{_text(design.response_name)}_i &\sim {_distribution(design)}",
         rf"{link} &= {' + '.join(_predictor(design))}",
+        *_correlations(design),
         *(_effects(group, t) for t, group in enumerate(design.groups)),
         *_remarks(design),
     ]
@@ -40,6 +42,15 @@ def _text(name: str) -> str:
 def _distribution(design: Design) -> str:
     se = design.spec.formula.response.se
     return design.family.latex if se is None else design.family.latex_se % f"{_text(se.name)}_i"
+
+
+def _correlations(design: Design) -> Iterator[str]:
+    """Yield how two rows of one residual group correlate, given their means."""
+    rows, y = design.residual, _text(design.response_name)
+    if rows is not None:
+        group = _text(":".join(rows.term.factor.columns))
+        words = rf"\text{{ for rows of one }} {group}"
+        yield rf"\operatorname{{Cor}}({y}_i, {y}_k \mid \mu) &= {structure_of(rows).latex} {words}"
 
 
 def _remarks(design: Design) -> Iterator[str]:

@@ -45,8 +45,13 @@ class GLMM:
         Formula of the logarithm of the dispersion parameter: ``"~ 0 + sex"`` gives each sex a sigma of its own.
     zero : str, optional
         Formula of the logit of the zero part's probability, for zero-inflated and hurdle families; ``"~ 1"`` if left out.
-    residual, known_covariances : optional
-        Residual structures and given covariance matrices: not available yet.
+    residual : str, optional
+        How residuals of one group correlate, for gaussian responses: ``"ar1(week | patient)"`` (rho to the power of the
+        time between two rows, whole-number times or ordered categories, or ``1`` for the order of the rows),
+        ``"car1(time | patient)"`` (real times), ``"cs(1 | patient)"`` (one correlation), ``"us(visit | patient)"`` (a
+        correlation for every two visits); independent if left out, or ``"iid"``. Classical methods: ml and reml.
+    known_covariances : optional
+        Given covariance matrices: not available yet.
     weights : str, optional
         Column of positive numbers that multiply the rows' log-likelihoods.
     missing : {"raise", "drop"}
@@ -222,9 +227,11 @@ class GLMM:
         FitError
             The fit has no answer.
         """
-        from bayesglmm.frequentist.registry import make_estimator
+        from bayesglmm.frequentist.registry import make_estimator, require_residuals
 
-        return make_estimator(method, options).prepare(self._design).fit()
+        estimator = make_estimator(method, options)
+        require_residuals(method, self._design)
+        return estimator.prepare(self._design).fit()
 
     def prior_predictive(self, draws: int = 500, seed: int | None = None) -> xr.DataTree:
         """Simulate parameters and responses from the prior.

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bayesglmm.design import Design
+from bayesglmm.residual import COR_VARIABLE, RESIDUAL
 
 __all__ = ["GroupNames", "Names"]
 
@@ -107,6 +108,9 @@ def _fixed(design: Design) -> set[str]:
         if part.dim is not None:
             taken |= {part.dim, f"{part.name}_columns", f"{part.name}_offset"}
             taken |= {f"{part.name}_{k}" for k in range(part.size)}
+    if design.residual is not None:
+        taken |= {COR_VARIABLE, f"{COR_VARIABLE}_share", f"{COR_VARIABLE}_cholesky", f"{RESIDUAL}_pair"}
+        taken |= {f"{RESIDUAL}_group", f"{RESIDUAL}_time"}
     return taken
 
 

@@ -22,6 +22,7 @@ from bayesglmm.priors.prior import Prior
 from bayesglmm.priors.resolution import Parameter, resolve
 from bayesglmm.priors.roles import minimum_levels
 from bayesglmm.priors.scalar import ScalarPrior, prior_table, scalar_prior
+from bayesglmm.residual import RESIDUAL
 
 __all__ = ["Parameters", "Scales", "build_parameters"]
 
@@ -86,6 +87,10 @@ class Parameters:
         What defaults and starting points are scaled to.
     family_parts : tuple of FamilyPart
         As in the design.
+    residual : Prior or None
+        Prior of the residual structure's correlations.
+    n_residual : int
+        Number of its correlation coordinates.
     shortened : tuple of float
         For each standard deviation of group effects, the scale of its coordinate (see `ScalarPrior.shortened`) or 0
         where it is sampled as its logarithm; empty where all are.
@@ -100,6 +105,8 @@ class Parameters:
     center: np.ndarray
     scales: Scales
     family_parts: tuple[FamilyPart, ...] = ()
+    residual: Prior | None = None
+    n_residual: int = 0
     shortened: tuple[float, ...] = ()
 
     def with_short_tails(self, scales: Sequence[float]) -> Parameters:
@@ -122,6 +129,8 @@ class Parameters:
         for part, priors in zip(self.family_parts, self.family, strict=True):
             own = [scalar_prior(p, part.role) for p in priors]
             coded += [own[0], *(p.above_the_last() for p in own[1:])] if part.kind == "ordered" else own
+        # Coordinates as they are: their prior is one for all of them, and the pass over the rows adds it.
+        coded += [scalar_prior(Prior("Flat"), "coefficient")] * self.n_residual
         return tuple(coded)
 
     @functools.cached_property
@@ -150,6 +159,7 @@ def build_parameters(design: Design) -> Parameters:
     sds = [[next(given) for _ in g.effects] for g in design.groups]
     cors = [next(given) if g.structure.correlated else None for g in design.groups]
     family = [[next(given) for _ in part.names] for part in design.family_parts]
+    residual = next(given) if design.residual is not None else None
     problems = [*resolution.problems, *_improper(design, sds), *_unlike(design, family)]
     if problems:
         raise SpecificationError(problems)
@@ -174,6 +184,8 @@ def build_parameters(design: Design) -> Parameters:
             tuple(p or default for p, default in zip(priors, part.defaults, strict=True))
             for priors, part in zip(family, design.family_parts, strict=True)
         ),
+        residual=(residual or correlation_default()) if design.residual is not None else None,
+        n_residual=design.n_residual,
         given=frozenset(parameter.name for parameter, prior in named if prior is not None),
         centered=centered,
         center=_center(design, centered),
@@ -189,7 +201,7 @@ def _every_parameter(design: Design) -> list[Parameter]:
     every += [Parameter.cor(g.name) for g in design.groups if g.structure.correlated]
     for part in design.family_parts:
         every += [Parameter.of_family(part.name, name, part.role) for name in part.names]
-    return every
+    return every + ([Parameter.cor(RESIDUAL)] if design.residual is not None else [])
 
 
 def _unlike(design: Design, given: Sequence[Sequence[Prior | None]]) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from bayesglmm.design import Design
 from bayesglmm.errors import nearest
+from bayesglmm.residual import structure_of
 from bayesglmm.schema import tidy_frame
 
 __all__ = ["Published", "misnamed"]
@@ -66,6 +67,7 @@ def misnamed(columns: Sequence[Published], design: Design) -> Iterator[str]:
     names += [group.sd_name(effect) for group in design.groups for effect in group.effects]
     names += [name for group in design.groups for name in group.cor_names()]
     names += design.family_names
+    names += structure_of(design.residual).names(design.residual) if design.residual is not None else ()
     for column in columns:
         for name in column.estimates:
             if name not in names:

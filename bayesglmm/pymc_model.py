@@ -21,6 +21,7 @@ from bayesglmm.parameters import Parameters
 from bayesglmm.priors.prior import Prior
 from bayesglmm.priors.registry import DISTRIBUTIONS, Distribution
 from bayesglmm.pymc_family import auxiliary_graph
+from bayesglmm.residual import structure_of
 
 __all__ = [
     "block_distribution",
@@ -107,6 +108,9 @@ def build_pymc_model(design: Design, parameters: Parameters) -> Any:
             phi = auxiliary_graph(pm, pt, design.auxiliary, parameters, _scale, _block)
         size = pm.Data("size", design.size, dims="row") if (design.size != 1.0).any() else design.size
         observed = pm.Data("response", design.y, dims="row")
+        if design.residual is not None:
+            _correlated_rows(pm, pt, design, parameters, names.response, (eta, phi, observed))
+            return model
         graph = design.family_link.graph
         y = graph(pm, pt, names.response, eta, size, phi, observed, "row")
         if (design.weights != 1.0).any():
@@ -114,6 +118,21 @@ def build_pymc_model(design: Design, parameters: Parameters) -> Any:
             weights = pm.Data("weights", design.weights, dims="row")
             pm.Potential("weighted_rows", pt.sum((weights - 1.0) * pm.logp(y, observed)))
     return model
+
+
+def _correlated_rows(
+    pm: Any, pt: Any, design: Design, parameters: Parameters, name: str, given: tuple[Any, Any, Any]
+) -> None:
+    """Add the response of a model with a residual structure: each row given the rows before it in its group.
+
+    The product of these normal densities is the multivariate normal one, without a matrix.
+    """
+    rows, prior = design.residual, parameters.residual
+    assert rows is not None
+    assert prior is not None
+    eta, phi, observed = given
+    mean, s = structure_of(rows).graph(pm, pt, rows, float(prior.params["eta"]), (observed - eta) / phi)
+    pm.Normal(name, eta + phi * mean, phi * s, observed=observed, dims="row")
 
 
 def _offset(pm: Any, design: Design) -> Any:
@@ -139,9 +158,7 @@ def _coefficients(pm: Any, pt: Any, design: Design, parameters: Parameters) -> A
     return pm.Deterministic("beta", pt.concatenate(parts), dims="coefficient")
 
 
-def _block(
-    pm: Any, pt: Any, name: str, priors: Sequence[Prior], dims: str | None, role: Role, **options: Any
-) -> Any:
+def _block(pm: Any, pt: Any, name: str, priors: Sequence[Prior], dims: str | None, role: Role, **options: Any) -> Any:
     params = stacked_params(priors)
     assert params is not None
     return block_distribution(priors[0], role).graph(pm, pt, name, params, dims, **options)

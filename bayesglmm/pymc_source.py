@@ -27,6 +27,7 @@ from bayesglmm.pymc_model import (
     free_scale_name,
     stacked_params,
 )
+from bayesglmm.residual import structure_of
 from bayesglmm.source_text import WIDTH, array_text, columns_text, filled, wrapped
 
 __all__ = ["pymc_source"]
@@ -91,7 +92,7 @@ def pymc_source(design: Design, parameters: Parameters) -> str:
         link=repr(spec.link),
         body="\n".join(wrapped(line, _BODY) if line else "" for line in body),
         coords="\n".join(_coords_lines(design, parameters, names)),
-        data="\n\n".join(_data_statements(design, parameters)),
+        data="\n\n".join([*_data_statements(design, parameters), *_residual_statements(design)]),
     )
 
 
@@ -204,6 +205,13 @@ def _response_lines(design: Design, parameters: Parameters, name: str) -> Iterat
     elif _uses("size", code):
         yield "size = 1.0"
     yield "observed = pm.Data('response', y, dims='row')"
+    if design.residual is not None and parameters.residual is not None:
+        yield "# Residuals of one group correlate: each row is given the rows before it in its group. Their normal"
+        yield "# densities together are the multivariate normal one. r are the residuals over sigma."
+        yield "r = (observed - eta) / phi"
+        yield from structure_of(design.residual).code_lines(design.residual, float(parameters.residual.params["eta"]))
+        yield f"response = pm.Normal({name!r}, eta + phi * mean, phi * s, observed=observed, dims='row')"
+        return
     yield from (line for line, following in itertools.pairwise(code) if line or following)
     # A family's statement calls the variable "y" and takes the observed values last.
     statement = code[-1].replace('"y"', repr(name), 1).removesuffix(")") + ", dims='row')"
@@ -212,6 +220,14 @@ def _response_lines(design: Design, parameters: Parameters, name: str) -> Iterat
         yield "# PyMC has no weighted rows: add (w - 1) times the log density of each row to the one there."
         yield "weights = pm.Data('weights', row_weights, dims='row')"
         yield "pm.Potential('weighted_rows', pt.sum((weights - 1.0) * pm.logp(response, observed)))"
+
+
+def _residual_statements(design: Design) -> Iterator[str]:
+    if design.residual is None:
+        return
+    yield f"# Residual structure {str(design.spec.residual)!r}: groups and times."
+    for name, values in structure_of(design.residual).arrays(design.residual).items():
+        yield array_text(name, values, str(values.dtype))
 
 
 def _uses(name: str, code: Sequence[str]) -> bool:

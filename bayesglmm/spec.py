@@ -16,7 +16,17 @@ from pydantic import (
 )
 
 from bayesglmm.errors import FormulaError, nearest
-from bayesglmm.formula import Common, Formula, columns, name_text, one_sided_text, parse, parse_one_sided
+from bayesglmm.formula import (
+    Common,
+    Formula,
+    ResidualTerm,
+    columns,
+    name_text,
+    one_sided_text,
+    parse,
+    parse_one_sided,
+    read_residual,
+)
 from bayesglmm.priors.frozen import FrozenDict
 from bayesglmm.priors.prior import Prior
 from bayesglmm.priors.reading import read_priors
@@ -40,8 +50,9 @@ class ModelSpec(BaseModel):
         Column that multiplies the rows' log-likelihoods.
     missing : {"raise", "drop"}
         What to do with rows that have missing values.
-    residual : str, optional
-        Residual structures: not available yet.
+    residual : str or ResidualTerm, optional
+        How residuals of one group correlate, ``"ar1(week | patient)"``; see `bayesglmm.formula.residual`. Gaussian
+        responses with the identity link; ``"iid"`` is the same as leaving it out.
     dispersion : str, optional
         Formula of the logarithm of the dispersion parameter, ``"~ 0 + sex"``; one for all rows if left out.
     zero : str, optional
@@ -64,7 +75,7 @@ class ModelSpec(BaseModel):
     priors: FrozenDict[str, Prior] = FrozenDict()
     weights: str | None = None
     missing: Literal["raise", "drop"] = "raise"
-    residual: None = None
+    residual: ResidualTerm | None = None
     dispersion: str | None = None
     zero: str | None = None
 
@@ -135,23 +146,30 @@ class ModelSpec(BaseModel):
 
     @field_validator("residual", mode="before")
     @classmethod
-    def _not_yet(cls, given: Any) -> None:
-        if given is not None:
-            message = (
-                f"{shown(given)} is given; this is not available yet. Available: independent rows with one "
-                "dispersion parameter (leave the key out)."
-            )
-            raise ComplaintsError.one(message, kind=NOT_AVAILABLE)
+    def _read_residual(cls, given: Any, info: ValidationInfo) -> ResidualTerm | None:
+        try:
+            term = read_residual(given)
+        except FormulaError as error:
+            raise ComplaintsError.one(str(error), kind="formula") from error
+        if term is not None:
+            _check_residual(term, info.data)
+        return term
 
     @field_serializer("formula")
     def _formula_text(self, formula: Formula) -> str:
         return str(formula)
+
+    @field_serializer("residual")
+    def _residual_text(self, residual: ResidualTerm | None) -> str | None:
+        return None if residual is None else str(residual)
 
     def __repr_args__(self) -> Iterator[tuple[str, Any]]:
         yield "formula", str(self.formula)
         for name in ("family", "link", "priors", "weights", "missing", "dispersion", "zero"):
             if getattr(self, name) != type(self).model_fields[name].default:
                 yield name, getattr(self, name)
+        if self.residual is not None:
+            yield "residual", str(self.residual)
 
     @property
     def auxiliary_formulas(self) -> dict[str, Common]:
@@ -169,6 +187,8 @@ class ModelSpec(BaseModel):
         if self.missing != "raise":
             words["missing"] = self.missing
         words |= {name: text for name in ("dispersion", "zero") if (text := getattr(self, name)) is not None}
+        if self.residual is not None:
+            words["residual"] = str(self.residual)
         if self.priors:
             words["priors"] = {key: prior.model_dump() for key, prior in self.priors.items()}
         return words
@@ -219,6 +239,12 @@ def _checked_part(given: Any, name: str, data: Mapping[str, Any]) -> str:
         raise ComplaintsError.one(
             f'{shown(given)} is given together with "y | se(...)", which fixes the dispersion. Leave out one of them.'
         )
+    if name == "dispersion" and data.get("residual") is not None:
+        message = (
+            f'{shown(given)} is given beside residual = "{data["residual"]}"; correlated residuals have one standard '
+            "deviation in this version. Leave out one of them."
+        )
+        raise ComplaintsError.one(message, kind=NOT_AVAILABLE)
     return one_sided_text(common)
 
 
@@ -250,3 +276,27 @@ def _check_response(formula: Formula) -> None:
     if said:
         words = f"{name_text(name)} is the response and {' and '.join(said)} as well: it would explain itself."
         raise ComplaintsError.one(f"{words} Leave it out of the right side.", kind="formula")
+
+
+def _check_residual(term: ResidualTerm, said: Mapping[str, Any]) -> None:
+    """Refuse a residual structure beside what it cannot stand beside; ``said`` holds the fields checked before."""
+    from bayesglmm.families import get_family
+
+    family, link, formula = said.get("family"), said.get("link"), said.get("formula")
+    if family is not None and link is not None and not get_family(family).links[link].linear:
+        words = (
+            f'"{term}" is given; residuals correlate in gaussian models with the identity link, and this is {family}'
+        )
+        raise ComplaintsError.one(f"{words} with the {link} link. Leave it out, or add group effects.")
+    if formula is None:
+        return
+    response = formula.response
+    if response.weights is not None or said.get("weights") is not None:
+        # Rows of one group have one log-likelihood together, which a row's weight cannot multiply.
+        words = f'"{term}" is given beside weights, which multiply the log-likelihoods of independent rows.'
+        raise ComplaintsError.one(f"{words} Leave one of them out.")
+    if response.se is not None:
+        words = f'"{term}" is given beside known standard errors, y | se(s), whose errors are independent.'
+        raise ComplaintsError.one(f"{words} Leave one of them out.")
+    if set(term.columns) & set(columns(response.expression)):
+        raise ComplaintsError.one(f'"{term}" names the response; take another column for time and group.')

@@ -21,7 +21,9 @@ _WORTH = 2.0
 
 def choose_target(density: JointDensity) -> Target:
     """Return what to sample: measured costs of an evaluation times the steps that a draw takes."""
-    if density.design.is_linear and _marginal_is_cheaper(density):
+    # The marginal density sums rows that are independent given the effects.
+    independent = density.design.residual is None
+    if density.design.is_linear and independent and _marginal_is_cheaper(density):
         target = marginal_target(density)
         if target is not None:
             return target

@@ -28,6 +28,7 @@ from bayesglmm.density import JointDensity
 from bayesglmm.design import Design
 from bayesglmm.errors import NotAvailableError, SamplingError
 from bayesglmm.naming import Names
+from bayesglmm.residual import COR_VARIABLE
 
 __all__ = ["sample_graph", "sample_mapped_graph", "stored_variables"]
 
@@ -198,7 +199,8 @@ def stored_variables(design: Design) -> list[str]:
     wanted = ["beta"] if design.coefficients else []
     for group, called in zip(design.groups, names.groups, strict=True):
         wanted += [called.sd, *([called.cor] if group.structure.correlated else []), called.u]
-    return [*wanted, *(part.name for part in design.family_parts)]
+    wanted += [part.name for part in design.family_parts]
+    return wanted if design.residual is None else [*wanted, COR_VARIABLE]
 
 
 def _values(posterior: xr.Dataset, design: Design) -> dict[str, np.ndarray]:

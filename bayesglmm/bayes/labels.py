@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from bayesglmm.bayes.record import GroupRecord, ModelRecord
+from bayesglmm.residual import COR_VARIABLE
 
 __all__ = ["Labelled", "labelled_draws"]
 
@@ -45,6 +46,10 @@ def labelled_draws(record: ModelRecord, posterior: xr.Dataset, group: bool = Fal
             cor = posterior[f"cor_{term.label}"].values
             for k, name in enumerate(term.cor_names):
                 yield Labelled("cor", name, cor[..., k])
+    if record.residual is not None:
+        cor = posterior[COR_VARIABLE].values
+        for k, name in enumerate(record.residual.cor_names):
+            yield Labelled("cor", name, cor[..., k] if record.residual.visits else cor)
     for part in record.family_parts:
         values = posterior[part.name].values
         for k, name in enumerate(part.names):

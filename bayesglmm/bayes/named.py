@@ -6,6 +6,8 @@ import numpy as np
 
 from bayesglmm.density import JointDensity
 from bayesglmm.naming import Names
+from bayesglmm.residual import COR_VARIABLE
+from bayesglmm.residual.draws import correlation_draws
 
 __all__ = ["named_values"]
 
@@ -26,4 +28,7 @@ def named_values(density: JointDensity, x: np.ndarray) -> dict[str, np.ndarray]:
         own = natural.family[..., at : at + part.size]
         values[part.name] = own[..., 0] if part.dim is None else own
         at += part.size
+    rows = density.design.residual
+    if rows is not None:
+        values[COR_VARIABLE] = correlation_draws(rows, natural.family[..., at:])
     return values

@@ -10,9 +10,11 @@ import xarray as xr
 from bayesglmm.bayes.family_rows import FamilyRows
 from bayesglmm.bayes.predictor import check_memory, linear_predictor_chunks
 from bayesglmm.bayes.record import prior_of
+from bayesglmm.bayes.residual import log_prior_of_correlations, row_densities, whitenings
 from bayesglmm.priors.densities import log_density
 from bayesglmm.priors.prior import Prior
 from bayesglmm.priors.scalar import scalar_prior
+from bayesglmm.residual import COR_VARIABLE
 
 if TYPE_CHECKING:
     from bayesglmm.bayes.posterior import Posterior
@@ -21,15 +23,24 @@ __all__ = ["log_likelihood_group", "log_prior_group"]
 
 
 def log_likelihood_group(posterior: Posterior, memory: float) -> xr.Dataset:
-    """Return the log density of every row (times its weight, constants included), dims (chain, draw, row)."""
+    """Return the log density of every row (times its weight, constants included), dims (chain, draw, row).
+
+    Where residuals correlate, that of a row given the rows before it in its residual group: they still add up to the
+    density of all rows.
+    """
     record = posterior.record
     chains, draws, n = check_memory(posterior, memory, "the log-likelihood")
     data = posterior.tree["constant_data"].to_dataset()
     y = posterior.tree["observed_data"].to_dataset()[record.response].values
     rows = FamilyRows.of(record, data)
     values = np.empty((chains * draws, n))
+    whitened = None if record.residual is None else whitenings(record, posterior.tree)
     for part, eta, family in linear_predictor_chunks(posterior):
-        values[part] = rows.log_densities(y, eta, family)
+        if whitened is None:
+            values[part] = rows.log_densities(y, eta, family)
+            continue
+        for k, draw in enumerate(range(part.start, part.stop)):
+            values[draw] = row_densities(*next(whitened), y - eta[k], float(family[k, 0]))
     dims = ("chain", "draw", "row")
     sampled = posterior.tree["posterior"]
     coords = {"chain": sampled["chain"].values, "draw": sampled["draw"].values, "row": data["row"].values}
@@ -61,6 +72,9 @@ def log_prior_group(posterior: Posterior) -> xr.Dataset:
             eta = float(term.cor["eta"])
             # LKJ: det(R)^(eta - 1), up to a constant that power scaling does not see.
             groups[f"cor_{term.label}"] = (("chain", "draw"), (eta - 1.0) * np.linalg.slogdet(cor)[1])
+    if record.residual is not None:
+        values = log_prior_of_correlations(record, draws[COR_VARIABLE].values)
+        groups[COR_VARIABLE] = (("chain", "draw"), values)
     for part in record.family_parts:
         values = draws[part.name].values.reshape(draws.sizes["chain"], draws.sizes["draw"], len(part.names))
         each = [_log_density(prior_of(p), values[..., k], part.role) for k, p in enumerate(part.priors)]

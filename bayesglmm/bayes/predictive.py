@@ -9,6 +9,7 @@ import xarray as xr
 
 from bayesglmm.bayes.family_rows import FamilyRows
 from bayesglmm.bayes.predictor import check_memory, linear_predictor_chunks
+from bayesglmm.bayes.residual import residuals_at, whitenings
 
 if TYPE_CHECKING:
     from bayesglmm.bayes.posterior import Posterior
@@ -24,8 +25,13 @@ def posterior_predictive_group(posterior: Posterior, seed: int, memory: float) -
     rows = FamilyRows.of(record, data)
     rng = np.random.default_rng(seed)
     values = np.empty((chains * draws, n))
+    whitened = None if record.residual is None else whitenings(record, posterior.tree)
     for part, eta, family in linear_predictor_chunks(posterior):
-        values[part] = rows.simulate(rng, eta, family)
+        if whitened is None:
+            values[part] = rows.simulate(rng, eta, family)
+            continue
+        residuals = [residuals_at(*next(whitened), rng) for _ in range(len(eta))]
+        values[part] = eta + family[:, :1] * np.array(residuals)
     sampled = posterior.tree["posterior"]
     coords = {"chain": sampled["chain"].values, "draw": sampled["draw"].values, "row": data["row"].values}
     dims = ("chain", "draw", "row")

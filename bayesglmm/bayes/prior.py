@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from bayesglmm.bayes.family_rows import simulated
+from bayesglmm.bayes.residual import residuals_at
 from bayesglmm.bayes.settings import checked_seed, fresh_seed
 from bayesglmm.bayes.tree import coordinates_of, dimensions_of, stored_values
 from bayesglmm.design import Design
@@ -19,6 +20,8 @@ from bayesglmm.parameters import Parameters
 from bayesglmm.priors.prior import Prior
 from bayesglmm.priors.registry import DISTRIBUTIONS
 from bayesglmm.pymc_model import block_distribution
+from bayesglmm.residual import COR_VARIABLE, ResidualRows, structure_of
+from bayesglmm.residual.draws import coordinate_draws
 
 __all__ = ["simulate_prior"]
 
@@ -59,7 +62,8 @@ def simulate_prior(design: Design, parameters: Parameters, draws: int, seed: int
     used = {d for named, _ in prior_draws.values() for d in named} & set(coords)
     index = {"chain": [0], "draw": np.arange(int(draws))}
     rows = {"row": coords["row"]}
-    replicated = {names.response: (("chain", "draw", "row"), _responses(rng, design, beta, u, family)[None])}
+    responses = _responses(rng, design, beta, u, family, values.get(COR_VARIABLE))
+    replicated = {names.response: (("chain", "draw", "row"), responses[None])}
     observed = {names.response: (("row",), design.y)}
     tree = xr.DataTree.from_dict(
         {
@@ -109,7 +113,18 @@ def _parameters(
         own = _draw_scales(rng, priors, draws) if part.kind == "scale" else _draw_all(rng, priors, draws)
         own = _ordered(rng, priors, own) if part.kind == "ordered" else own
         values[part.name] = own[:, 0] if part.dim is None else own
+    if design.residual is not None and parameters.residual is not None:
+        values[COR_VARIABLE] = _draw_residual(rng, design.residual, parameters.residual, draws)
     return values, np.concatenate(effects, axis=1) if effects else None
+
+
+def _draw_residual(rng: np.random.Generator, rows: ResidualRows, prior: Prior, draws: int) -> np.ndarray:
+    """Return draws of rho (draws,), or of the correlation matrix of the visits (draws, T, T)."""
+    if rows.patterned:
+        T = len(rows.visits)
+        return np.asarray(DISTRIBUTIONS[prior.dist].draw(rng, prior.params, (draws, T, T)))
+    eta, lower = prior.params["eta"], structure_of(rows).lower(rows)
+    return lower + (1.0 - lower) * rng.beta(eta, eta, draws)
 
 
 def _draw_all(rng: np.random.Generator, priors: Sequence[Prior], draws: int) -> np.ndarray:
@@ -138,13 +153,25 @@ def _draw_scales(rng: np.random.Generator, priors: Sequence[Prior], draws: int) 
 
 
 def _responses(
-    rng: np.random.Generator, design: Design, beta: np.ndarray, u: np.ndarray | None, family: np.ndarray
+    rng: np.random.Generator,
+    design: Design,
+    beta: np.ndarray,
+    u: np.ndarray | None,
+    family: np.ndarray,
+    correlations: np.ndarray | None,
 ) -> np.ndarray:
     columns = EffectColumns.of(design)
     record, link = design.family, design.family_link
     replicated = np.empty((len(beta), design.n_rows))
+    rows = design.residual
+    if rows is not None and correlations is not None:
+        stored = correlations[(..., *np.tril_indices(correlations.shape[-1], -1))] if rows.patterned else correlations
+        x = coordinate_draws(rows, stored)
     for d in range(len(beta)):
         eta = design.offset + design.X @ beta[d] + (0.0 if u is None else columns.times(u[d]))
+        if rows is not None:
+            replicated[d] = eta + family[d, 0] * residuals_at(rows, structure_of(rows).whitening(rows, x[d]), rng)
+            continue
         drawn = simulated(rng, record, link, design.auxiliary, eta[None], design.size, family[d : d + 1])
         replicated[d] = drawn[0]
     return replicated

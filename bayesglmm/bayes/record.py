@@ -11,8 +11,9 @@ from bayesglmm.errors import BayesGLMMError
 from bayesglmm.naming import Names
 from bayesglmm.parameters import Parameters
 from bayesglmm.priors.prior import Prior
+from bayesglmm.residual import COR_VARIABLE, structure_of
 
-__all__ = ["AuxiliaryRecord", "FamilyRecord", "GroupRecord", "ModelRecord"]
+__all__ = ["AuxiliaryRecord", "FamilyRecord", "GroupRecord", "ModelRecord", "ResidualRecord"]
 
 
 class _Record(BaseModel):
@@ -102,6 +103,45 @@ class AuxiliaryRecord(_Record):
     adapted: bool
 
 
+class ResidualRecord(_Record):
+    """How residuals correlate; groups and times of the rows stand among the constant data.
+
+    Attributes
+    ----------
+    text : str
+        As specified: ``ar1(week | patient)``.
+    cor_names : tuple of str
+        Names of the correlations.
+    visits : tuple of str
+        Labels of the visits whose pairs have a correlation each; empty where there is one for all.
+    lower : float
+        Least value of the one correlation.
+    prior : Prior
+        LKJ.
+    """
+
+    text: str
+    cor_names: tuple[str, ...]
+    visits: tuple[str, ...]
+    lower: float
+    prior: dict[str, Any]
+
+    @classmethod
+    def of(cls, design: Design, parameters: Parameters) -> ResidualRecord | None:
+        """Record the residual structure of a design, if it has one."""
+        rows, prior = design.residual, parameters.residual
+        if rows is None or prior is None:
+            return None
+        structure = structure_of(rows)
+        return cls(
+            text=str(rows.term),
+            cor_names=structure.names(rows),
+            visits=rows.visits if rows.patterned else (),
+            lower=structure.lower(rows),
+            prior=prior.model_dump(),
+        )
+
+
 class ModelRecord(_Record):
     """The model of a posterior.
 
@@ -123,6 +163,8 @@ class ModelRecord(_Record):
         Estimated parameters of the family.
     auxiliary : AuxiliaryRecord or None
         Auxiliary predictors of the rows.
+    residual : ResidualRecord or None
+        Residual structure.
     """
 
     formula: str
@@ -136,6 +178,7 @@ class ModelRecord(_Record):
     groups: tuple[GroupRecord, ...]
     family_parts: tuple[FamilyRecord, ...]
     auxiliary: AuxiliaryRecord | None = None
+    residual: ResidualRecord | None = None
 
     @classmethod
     def of(cls, design: Design, parameters: Parameters) -> ModelRecord:
@@ -177,6 +220,7 @@ class ModelRecord(_Record):
                 for part, priors in zip(design.family_parts, parameters.family, strict=True)
             ),
             auxiliary=_auxiliary_record(design),
+            residual=ResidualRecord.of(design, parameters),
         )
 
     def shapes(self) -> dict[str, tuple[int | None, ...]]:
@@ -188,6 +232,8 @@ class ModelRecord(_Record):
             if term.cor is not None:
                 shapes[f"cor_{term.label}"] = (len(term.cor_names),)
         shapes |= {part.name: () if part.dim is None else (len(part.names),) for part in self.family_parts}
+        if self.residual is not None:
+            shapes[COR_VARIABLE] = (len(self.residual.cor_names),) if self.residual.visits else ()
         return shapes
 
     @classmethod

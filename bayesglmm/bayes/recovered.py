@@ -10,6 +10,8 @@ from bayesglmm.density import JointDensity
 from bayesglmm.naming import Names
 from bayesglmm.priors.scalar import ScalarPrior
 from bayesglmm.priors.transforms import INTERVAL, LOG, ON_CODES, ORDERED
+from bayesglmm.residual import COR_VARIABLE
+from bayesglmm.residual.draws import coordinate_draws
 
 __all__ = ["recovered_points"]
 
@@ -61,6 +63,8 @@ def _scalars(density: JointDensity, draws: Mapping[str, np.ndarray]) -> np.ndarr
         parts.append(beta)
     parts += [draws[called.sd].reshape(k, -1) for called in Names.of(design).groups]
     parts += [draws[part.name].reshape(k, part.size) for part in design.family_parts]
+    if design.residual is not None:
+        parts.append(coordinate_draws(design.residual, draws[COR_VARIABLE]))
     return np.concatenate([np.zeros((k, 0)), *parts], axis=1)
 
 

@@ -22,6 +22,8 @@ from bayesglmm.design import Design
 from bayesglmm.naming import GroupNames, Names
 from bayesglmm.parameters import Parameters
 from bayesglmm.pymc_model import coords_of
+from bayesglmm.residual import COR_VARIABLE, RESIDUAL
+from bayesglmm.residual.draws import pairs_of
 
 __all__ = ["coordinates_of", "dimensions_of", "run_attributes", "stored_values", "tree_of"]
 
@@ -40,6 +42,8 @@ def dimensions_of(design: Design, names: Names) -> dict[str, tuple[str, ...]]:
         dims[called.sd] = several
         dims[called.u] = (called.level_dim, *several)
         dims[called.cor] = (_pair_dim(called, names),)
+    if design.residual is not None and design.residual.patterned:
+        dims[COR_VARIABLE] = (f"{RESIDUAL}_pair",)
     dims |= {part.name: (part.dim,) for part in design.family_parts if part.dim is not None}
     return dims
 
@@ -51,6 +55,8 @@ def coordinates_of(design: Design, names: Names) -> dict[str, np.ndarray]:
         rows, columns = np.tril_indices(group.n_effects, -1)
         pairs = [f"{group.effects[k]}, {group.effects[i]}" for i, k in zip(rows, columns, strict=True)]
         coords[_pair_dim(called, names)] = np.array(pairs, dtype=str)
+    if design.residual is not None and design.residual.patterned:
+        coords[f"{RESIDUAL}_pair"] = np.array(pairs_of(design.residual), dtype=str)
     return coords
 
 
@@ -65,7 +71,9 @@ def stored_values(names: Names, values: Mapping[str, np.ndarray]) -> dict[str, n
 
     Its diagonal never varies and its upper triangle says nothing new: every summary would show both.
     """
-    matrices = {called.cor for called in names.groups}
+    # A matrix where visits are paired, one number otherwise.
+    residual = {n for n in values if n == COR_VARIABLE and values[n].ndim > 2}
+    matrices = {called.cor for called in names.groups} | residual
     return {n: v[(..., *np.tril_indices(v.shape[-1], -1))] if n in matrices else v for n, v in values.items()}
 
 
@@ -113,6 +121,9 @@ def _constants(design: Design, names: Names) -> dict[str, tuple[tuple[str, ...],
             constants[f"{name}_offset"] = (("row",), predictor.offset)
     if design.coefficients:
         constants["X"] = (("row", "coefficient"), design.X)
+    if design.residual is not None:
+        constants[f"{RESIDUAL}_group"] = (("row",), design.residual.codes)
+        constants[f"{RESIDUAL}_time"] = (("row",), design.residual.times)
     for group, called in zip(design.groups, names.groups, strict=True):
         constants[f"{called.label}_index"] = (("row",), group.codes)
         if len(group.slopes):

@@ -16,6 +16,7 @@ from bayesglmm.density.natural import Natural, natural_draws
 from bayesglmm.density.row_likelihood import RowLikelihood, row_likelihood
 from bayesglmm.design import Design
 from bayesglmm.parameters import Parameters
+from bayesglmm.residual import structure_of
 
 __all__ = ["JointDensity"]
 
@@ -70,12 +71,18 @@ class JointDensity:
             g.structure.log_constant(g.n_effects, float(eta))
             for g, eta in zip(self.design.groups, self.parameters.lkj, strict=True)
         )
-        return weighted + z + lkj
+        return weighted + z + lkj + self._residual_constant
+
+    @property
+    def _residual_constant(self) -> float:
+        rows, prior = self.design.residual, self.parameters.residual
+        return 0.0 if rows is None or prior is None else structure_of(rows).constant(rows, prior.params["eta"])
 
     @functools.cached_property
     def row_likelihood(self) -> RowLikelihood:
         """The rows' part of the density."""
-        return row_likelihood(self.design, self.layout)
+        prior = self.parameters.residual
+        return row_likelihood(self.design, self.layout, 1.0 if prior is None else prior.params["eta"])
 
     def arguments(self) -> tuple[np.ndarray, ...]:
         """Return the arrays that the kernel reads, in its order (see `native`); none is written to."""

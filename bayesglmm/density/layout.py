@@ -21,7 +21,9 @@ class Layout:
     Attributes
     ----------
     n_coefficients, n_sds, n_family, n_correlations, n_effects : int
-        Length of each part. ``z`` holds the standardised group effects: term after term, level after level.
+        Length of each part. Behind the family's scalars stand the correlation coordinates of a residual structure,
+        which the pass over the rows takes with them. ``z`` holds the standardised group effects: term after term, level
+        after level.
     terms : ndarray of int64, shape (n_terms, 8)
         For each group term: structure code, effects q, levels J, whether the first effect is an intercept, first row in
         the stacked slope columns, and the positions in x of its first sd, first correlation coordinate and first z.
@@ -39,7 +41,7 @@ class Layout:
         """Lay out the parameters of ``design``."""
         p = len(design.coefficients)
         n_sds = sum(g.n_effects for g in design.groups)
-        n_family = len(design.family_names)
+        n_family = len(design.family_names) + design.n_residual
         n_correlations = sum(g.n_correlations for g in design.groups)
         terms = np.zeros((len(design.groups), 8), dtype=np.int64)
         slope, sd, cor = 0, p, p + n_sds + n_family

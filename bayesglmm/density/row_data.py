@@ -47,18 +47,26 @@ class RowData:
     @classmethod
     def of(cls, design: Design) -> RowData:
         """Lay out the rows of ``design``, which stay as they are."""
+        merged = cls._given(design)._merged()
+        return merged._taken(_sorting(merged.codes, [g.n_levels for g in design.groups])) if design.groups else merged
+
+    @classmethod
+    def in_order(cls, design: Design, order: np.ndarray) -> RowData:
+        """Lay out the rows of ``design`` at ``order`` (n,), none of them merged."""
+        return cls._given(design)._taken(order)
+
+    @classmethod
+    def _given(cls, design: Design) -> RowData:
         slopes = [g.slopes for g in design.groups]
         codes = [g.codes for g in design.groups]
         n = design.n_rows
-        given = cls(
+        return cls(
             rows=np.ascontiguousarray(design.rows),
             Xt=np.ascontiguousarray(design.X.T),
             slopes=np.ascontiguousarray(np.vstack(slopes)) if slopes else np.empty((0, n)),
             codes=np.ascontiguousarray(np.vstack(codes)) if codes else np.empty((0, n), dtype=np.int32),
             auxiliary=_auxiliary_columns(design),
         )
-        merged = given._merged()
-        return merged._taken(_sorting(merged.codes, [g.n_levels for g in design.groups])) if codes else merged
 
     def _taken(self, order: np.ndarray) -> RowData:
         """Return the rows at ``order``."""

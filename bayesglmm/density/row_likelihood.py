@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesglmm.density.auxiliary_pass import compile_auxiliary_pass
 from bayesglmm.density.layout import Layout
+from bayesglmm.density.residual_likelihood import compile_residual_pass, residual_pass_arrays
 from bayesglmm.density.row_call import compile_row_pass
 from bayesglmm.density.row_data import RowData
 from bayesglmm.design import Design
@@ -33,8 +34,10 @@ class RowLikelihood:
     arrays: tuple[np.ndarray, ...]
 
 
-def row_likelihood(design: Design, layout: Layout) -> RowLikelihood:
-    """Return the pass over the rows of ``design``."""
+def row_likelihood(design: Design, layout: Layout, eta_residual: float = 1.0) -> RowLikelihood:
+    """Return the pass over the rows of ``design``; ``eta_residual`` is LKJ's eta of a residual structure."""
+    if design.residual is not None:
+        return RowLikelihood(compile_residual_pass(), residual_pass_arrays(design, layout, eta_residual))
     rows = RowData.of(design)
     arrays = (rows.rows, rows.Xt, rows.slopes, rows.codes, layout.terms)
     auxiliary, row = design.auxiliary, design.family_link.row

@@ -13,7 +13,16 @@ from bayesglmm.density.layout import HAS_INTERCEPT, LEVELS, SLOPE, Q
 from bayesglmm.families.elementary import add_in_any_order, widest_vectors
 from bayesglmm.families.rows import sum_block
 
-__all__ = ["BLOCK", "add_columns", "add_group_effects", "add_group_scores", "add_scores", "pass_rows"]
+__all__ = [
+    "BLOCK",
+    "add_columns",
+    "add_group_effects",
+    "add_group_scores",
+    "add_scores",
+    "pass_rows",
+    "row_predictor",
+    "row_scores",
+]
 
 #: Rows of a block: three numbers a row stay in the nearest cache beside the columns that are read.
 BLOCK = 1024
@@ -151,3 +160,23 @@ def pass_rows(row, rows, Xt, slopes, codes, terms, beta, u, phi, g_beta, gu):  #
         add_scores(Xt, score, first, count, g_beta)
         add_group_scores(terms, codes, slopes, score, first, count, work[2], gu)
     return value, slope
+
+
+@jitable
+def row_predictor(rows, Xt, slopes, codes, terms, beta, u, eta):  # type: ignore[no-untyped-def]  # compiled
+    """Fill eta (n,) of all rows at once; arguments as for `pass_rows`."""
+    n = rows.shape[1]
+    for i in range(n):
+        eta[i] = rows[3, i]
+    add_columns(Xt, beta, 0, n, eta)
+    add_group_effects(terms, codes, slopes, u, 0, n, eta)
+
+
+@jitable
+def row_scores(Xt, slopes, codes, terms, score, g_beta, gu):  # type: ignore[no-untyped-def]  # compiled
+    """Fill g_beta = X' score and gu = Z' score of all rows at once; arguments as for `pass_rows`."""
+    n = score.shape[0]
+    g_beta[:] = 0.0
+    gu[:] = 0.0
+    add_scores(Xt, score, 0, n, g_beta)
+    add_group_scores(terms, codes, slopes, score, 0, n, np.empty(n), gu)

@@ -86,10 +86,14 @@ class Elimination:
         index = before + np.arange(J * q).reshape(J, q)
         return self.selected[2][index[:, :, None], index[:, None, :]]
 
-    def row_solutions(self) -> np.ndarray:
-        """Return H^-1 a_i at the effects that row i itself touches, for every row, shape (m, n)."""
-        out = np.zeros_like(self.a)
-        _row_solutions(self.a, self.pattern.rows, self.pattern.tree, *self.selected, out)
+    def row_solutions(self, a: np.ndarray | None = None) -> np.ndarray:
+        """Return H^-1 a_i at the effects that row i itself touches, for every row, shape (m, n).
+
+        The rows a_i are those of A, or others that touch the same effects.
+        """
+        a = self.a if a is None else a
+        out = np.zeros_like(a)
+        _row_solutions(a, self.pattern.rows, self.pattern.tree, *self.selected, out)
         return out
 
 

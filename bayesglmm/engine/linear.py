@@ -101,16 +101,21 @@ class LinearMixed:
     def of(cls, design: Design) -> LinearMixed:
         """Sum over the rows of ``design``; W = weights / size^2."""
         effects = EffectColumns.of(design, centered=True)
+        # A weight multiplies its row's log-likelihood, its normalising constant included.
+        log_weights = float(-2.0 * design.weights @ np.log(design.size))
+        return cls.with_effects(design, effects, Pattern.of(design, effects), log_weights)
+
+    @classmethod
+    def with_effects(cls, design: Design, effects: EffectColumns, pattern: Pattern, log_weights: float) -> LinearMixed:
+        """Sum over rows whose group effects have other columns than those of ``design``: whitened ones."""
         W = precisions(design)
-        cross = CrossProducts.of(Pattern.of(design, effects), effects, W)
+        cross = CrossProducts.of(pattern, effects, W)
         root = np.sqrt(W)
         R = np.linalg.qr(design.X * root[:, None], mode="r")
         WQ = W[:, None] * np.linalg.solve(R.T, design.X.T).T
         ZX = np.zeros((effects.size, WQ.shape[1]))
         for k, column in enumerate(WQ.T):
             ZX[:, k] = effects.transposed_times(np.ascontiguousarray(column))
-        # A weight multiplies its row's log-likelihood, its normalising constant included.
-        log_weights = float(-2.0 * design.weights @ np.log(design.size))
         nothing = np.zeros(0)
         laid_out = cls(design, FactorLayout.of(design), cross, R, ZX, nothing, nothing, 0.0, log_weights)
         return laid_out._sum_response()
@@ -177,11 +182,19 @@ class LinearMixed:
             out[part] = (block @ z[part].reshape(group.n_levels, group.n_effects, -1)).reshape(z[part].shape)
         return out
 
+    def turned(self, at: Solved) -> np.ndarray:
+        """Return T (p, p) such that Q T has the columns q with q'V^-1 q = 1, orthogonal under V^-1."""
+        return np.asarray(np.linalg.inv(at.root).T)
+
+    def effects_at(self, at: Solved, z: np.ndarray) -> np.ndarray:
+        """Return Lambda z, effects at the columns' means, shape (Q, k)."""
+        return self._pushed(at.factor, z)
+
     def gradients(self, at: Solved, reml: bool) -> tuple[np.ndarray, np.ndarray]:
         """Return the gradients in theta of log|H| (+ log|X'V^-1X| for REML) and of r^2."""
         logs = self.cross.determinant_gradients(at.factor, at.elimination)
         # Columns of Q turned so that Q'V^-1Q is I, and the residual of y: one product with Z'WZ serves them all.
-        turned = np.linalg.inv(at.root).T[:, : len(self.R) if reml else 0]
+        turned = self.turned(at)[:, : len(self.R) if reml else 0]
         Zb = np.column_stack([self.Zy - self.ZX @ at.moved, self.ZX @ turned])
         solutions = np.column_stack([at.z, at.columns @ turned])
         left = Zb - self.cross.times(self._pushed(at.factor, solutions))  # Z' W times residuals

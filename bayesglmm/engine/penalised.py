@@ -16,6 +16,7 @@ from bayesglmm.covariance.correlation import correlation_adjoint
 from bayesglmm.density.kernel import group_factor, natural_scalars, pull_back_scalars
 from bayesglmm.density.layout import SD, STRUCTURE, Layout, Q
 from bayesglmm.design import Design
+from bayesglmm.engine.correlated_marginal import CorrelatedMarginal
 from bayesglmm.engine.marginal import Evaluation, LaplaceMarginal
 from bayesglmm.engine.pattern import scalar_chain
 from bayesglmm.parameters import Parameters
@@ -89,12 +90,13 @@ class PenalisedMarginal:
     design: Design
     parameters: Parameters
     layout: Layout
-    laplace: LaplaceMarginal
+    laplace: LaplaceMarginal | CorrelatedMarginal
 
     @classmethod
     def of(cls, design: Design, parameters: Parameters) -> PenalisedMarginal:
         """Prepare a model."""
-        laplace = LaplaceMarginal.of(design, centered=False, chain=scalar_chain(design))
+        kind = LaplaceMarginal if design.residual is None else CorrelatedMarginal
+        laplace = kind.of(design, centered=False, chain=scalar_chain(design))
         return cls(design, parameters, Layout.of(design), laplace)
 
     @property
@@ -102,10 +104,15 @@ class PenalisedMarginal:
         """Length of s."""
         return self.layout.n_scalars + self.layout.n_correlations
 
-    @functools.cached_property
-    def columns(self) -> np.ndarray:
-        """D eta / d natural coefficients as sampled (intercept at the columns' means), shape (n, p)."""
-        X = self.design.X
+    def rows_at(self, head: Head) -> Design:
+        """Return the design, its rows whitened where residuals correlate: the rows that `PenalisedPoint` speaks of."""
+        if isinstance(self.laplace, CorrelatedMarginal):
+            return self.laplace.independent_rows(head.values[self.layout.family][1:])
+        return self.design
+
+    def columns(self, head: Head) -> np.ndarray:
+        """Return d eta / d natural coefficients as sampled (intercept at the columns' means), shape (n, p)."""
+        X = self.rows_at(head).X
         return X - X[:, :1] * self.parameters.center if X.shape[1] else X
 
     def head(self, s: np.ndarray) -> Head:
@@ -146,7 +153,8 @@ class PenalisedMarginal:
     @functools.cached_property
     def _logged(self) -> np.ndarray:
         """Which family scalars are worked with by their logarithm, bool, shape (K,)."""
-        return np.array([part.kind == "scale" for part in self.design.family_parts for _ in part.names], dtype=bool)
+        flags = [part.kind == "scale" for part in self.design.family_parts for _ in part.names]
+        return np.array(flags + [False] * self.design.n_residual, dtype=bool)
 
     def _gradient(self, s: np.ndarray, head: Head, raw: np.ndarray) -> np.ndarray:
         """Pull the gradient in (beta, theta, working family scalars) back to s and add that of the priors."""

@@ -87,9 +87,7 @@ def stirling_jet(x: float) -> Jet:
     log_ratio = math.log(above / x)
     # x^2 trigamma(x) and x^3 tetragamma(x) from those at `above`.
     trigamma = ratio * ratio * (second - first + 0.5 + above) + s2
-    tetragamma = (
-        ratio * ratio * ratio * (third - second - 2.0 * (second - first + 0.5 + above) + above) - 2.0 * s3
-    )
+    tetragamma = ratio * ratio * ratio * (third - second - 2.0 * (second - first + 0.5 + above) + above) - 2.0 * s3
     s_0 = (above - 0.5) * math.log(above) - (x - 0.5) * math.log(x) - steps + value - math.log(product)
     s_1 = x * log_ratio + ratio * (first - 0.5) - s1 + 0.5
     s_2 = s_1 - 0.5 + trigamma - x

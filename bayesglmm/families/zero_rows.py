@@ -26,9 +26,7 @@ _CERTAIN = 700.0
 
 
 @compiled_scalar
-def _zero_mixture(
-    zero: float, B: float, B1: float, B2: float, B3: float, Bp: float, B1p: float, B2p: float
-) -> Mixed:
+def _zero_mixture(zero: float, B: float, B1: float, B2: float, B3: float, Bp: float, B1p: float, B2p: float) -> Mixed:
     """Return l = log(pi + (1 - pi) exp(B)), B the log probability of a zero by chance, and its derivatives.
 
     The order is l, d1, d2, d3 (in eta), then in the zero part's logit, then in log(phi), of l, d1 and d2 each. With v the

@@ -16,6 +16,7 @@ from bayesglmm.formula.functions import ALLOWED_FUNCTIONS, ELEMENTWISE
 from bayesglmm.formula.one_sided import one_sided_text, parse_one_sided
 from bayesglmm.formula.parser import parse
 from bayesglmm.formula.printer import name_text, node_text
+from bayesglmm.formula.residual import ResidualTerm, parse_residual, read_residual
 from bayesglmm.formula.structures import require_available
 from bayesglmm.formula.terms import expand
 from bayesglmm.formula.tree import (
@@ -48,6 +49,7 @@ __all__ = [
     "Name",
     "Node",
     "Number",
+    "ResidualTerm",
     "Response",
     "Sum",
     "Unary",
@@ -61,5 +63,7 @@ __all__ = [
     "one_sided_text",
     "parse",
     "parse_one_sided",
+    "parse_residual",
+    "read_residual",
     "require_available",
 ]

@@ -66,6 +66,8 @@ def _flat_directions(working: Working, optimum: Optimum) -> list[str]:
     for group, part in zip(working.design.groups, working.layout.slices, strict=True):
         names += [f"the (co)variances of {group.name}"] * (part.stop - part.start)
     names += working.design.family_names
+    residual = working.residual
+    names += [f"the correlations of {working.design.spec.residual}"] * (residual.stop - residual.start)
     free = np.flatnonzero(~optimum.pinned)
     units = np.linalg.norm(working.units(), axis=1)[free]
     scaled = -optimum.hessian[np.ix_(free, free)] * np.outer(units, units)

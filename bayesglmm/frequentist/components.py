@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import expit, logit, ndtri
 
 from bayesglmm.frequentist.working import Working
 from bayesglmm.grouping import GroupEffects
+from bayesglmm.residual import structure_of
 
 __all__ = ["Estimate", "variance_components"]
 
@@ -29,7 +30,9 @@ class Estimate:
         On the natural scale; the standard error is nan for a parameter on the boundary.
     transform : str
         Scale on which a Wald interval is symmetric: ``identity``, ``log`` (sds that are clear of 0), ``atanh``
-        (correlations).
+        (correlations between -1 and 1), ``logit`` (correlations between ``lower`` and 1).
+    lower : float
+        Least value that a correlation can have.
     """
 
     term: str
@@ -37,6 +40,7 @@ class Estimate:
     estimate: float
     std_error: float
     transform: str = "identity"
+    lower: float = -1.0
 
     def interval(self, level: float) -> tuple[float, float]:
         """Return the Wald interval, computed on the scale of ``transform`` and mapped back."""
@@ -52,6 +56,12 @@ class Estimate:
                 half = width / (1.0 - self.estimate**2) if abs(self.estimate) < 1 else np.nan
                 center = float(np.arctanh(self.estimate)) if abs(self.estimate) < 1 else np.nan
                 return float(np.tanh(center - half)), float(np.tanh(center + half))
+            if self.transform == "logit":
+                width_of_range = 1.0 - self.lower
+                share = (self.estimate - self.lower) / width_of_range
+                half = width / (width_of_range * share * (1.0 - share)) if 0.0 < share < 1.0 else np.nan
+                ends = self.lower + width_of_range * expit(logit(share) + half * np.array([-1.0, 1.0]))
+                return float(ends[0]), float(ends[1])
         return self.estimate - width, self.estimate + width
 
 
@@ -79,7 +89,7 @@ def variance_components(working: Working, x: np.ndarray, covariance: np.ndarray)
         for (i, k), name in zip(_pairs(group.n_effects), group.cor_names(), strict=False):
             value, gradient = rows.cor(i, k)
             cors.append(Estimate("cor", name, value, _std_error(gradient, block), "atanh"))
-    return (*sds, *cors, *_family(working, x, covariance))
+    return (*sds, *cors, *_residual_correlations(working, x, covariance), *_family(working, x, covariance))
 
 
 def _family(working: Working, x: np.ndarray, covariance: np.ndarray) -> Iterator[Estimate]:
@@ -92,6 +102,19 @@ def _family(working: Working, x: np.ndarray, covariance: np.ndarray) -> Iterator
             else:
                 yield Estimate("family", name, value, std_error)
             at += 1
+
+
+def _residual_correlations(working: Working, x: np.ndarray, covariance: np.ndarray) -> Iterator[Estimate]:
+    rows = working.design.residual
+    if rows is None:
+        return
+    structure, part = structure_of(rows), working.residual
+    at, lower = structure.whitening(rows, x[part]), structure.lower(rows)
+    transform = "atanh" if lower == -1.0 else "logit"
+    for name, value, gradient in zip(structure.names(rows), at.correlations, at.jacobian, strict=True):
+        # At the end of its range (`linear.correlated`) a correlation is that end, and not what rounding left of it.
+        shown = lower if value - lower < 1e-14 else float(value)
+        yield Estimate("cor", name, shown, _std_error(gradient, covariance[part, part]), transform, lower)
 
 
 def _pairs(q: int) -> Iterator[tuple[int, int]]:

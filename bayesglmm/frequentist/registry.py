@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from bayesglmm.design import Design
 from bayesglmm.errors import SpecificationError, nearest
 from bayesglmm.frequentist.estimator import Estimator
 
-__all__ = ["METHODS", "make_estimator", "option_names"]
+__all__ = ["CORRELATED", "METHODS", "make_estimator", "option_names", "require_residuals"]
 
 _HOUSE = "bayesglmm.frequentist"
 
@@ -30,6 +31,10 @@ METHODS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "mql": (f"{_HOUSE}.quasi.mql", "MQL"),
     }
 )
+
+
+#: Methods that take a residual structure.
+CORRELATED = ("ml", "reml")
 
 
 def make_estimator(method: Any, options: Mapping[str, Any]) -> Estimator:
@@ -54,6 +59,21 @@ def make_estimator(method: Any, options: Mapping[str, Any]) -> Estimator:
             )
     made: Estimator = kind(**options)
     return made
+
+
+def require_residuals(method: str, design: Design) -> None:
+    """Refuse a residual structure to a method whose rows are independent given the group effects.
+
+    Raises
+    ------
+    SpecificationError
+        The model has a residual structure, and the method takes none.
+    """
+    if design.residual is not None and method not in CORRELATED:
+        raise SpecificationError(
+            f"method {method!r} takes rows as independent given the group effects, and this model has residuals "
+            f"{design.spec.residual}; fit it by {' or '.join(map(repr, CORRELATED))}, or sample the posterior."
+        )
 
 
 def option_names(method: str) -> tuple[str, ...]:

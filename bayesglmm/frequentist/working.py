@@ -1,4 +1,4 @@
-"""The working parameters of a likelihood fit, x = (beta, theta, family scalars): scales, starting point, boundary."""
+"""The working parameters of a likelihood fit, x = (beta, theta, family scalars, residual correlations)."""
 
 from __future__ import annotations
 
@@ -52,12 +52,17 @@ class Working:
     @property
     def size(self) -> int:
         """Length of x."""
-        return self.family.stop
+        return self.residual.stop
 
     @property
     def family(self) -> slice:
         """Positions of the family scalars in x: logarithms of scales, others as they are."""
         return slice(self.theta.stop, self.theta.stop + len(self.design.family_names))
+
+    @property
+    def residual(self) -> slice:
+        """Positions of the residual structure's correlation coordinates in x."""
+        return slice(self.family.stop, self.family.stop + self.design.n_residual)
 
     def split(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return beta, theta and the working family scalars (K,); a log phi is held where phi would overflow."""

@@ -21,6 +21,7 @@ from bayesglmm.validate.grouping import grouping_problems, grouping_warnings, un
 from bayesglmm.validate.levels import level_warnings
 from bayesglmm.validate.missing import drop_rows, missing_masks, missing_problems
 from bayesglmm.validate.partitions import partition_problems, partition_warnings
+from bayesglmm.validate.residual import residual_problems, residual_warnings
 from bayesglmm.validate.response import response_problems
 from bayesglmm.validate.separation import separation_warnings
 from bayesglmm.validate.slopes import slope_warnings
@@ -74,6 +75,7 @@ def validate_columns(spec: ModelSpec, data: pd.DataFrame) -> tuple[pd.DataFrame,
     for common in spec.auxiliary_formulas.values():
         problems += expression_problems(replace(spec.formula, common=common, groups=()), table)
     problems = list(dict.fromkeys(problems))
+    problems += residual_problems(spec, table)
     if problems:
         raise DataError(problems + _of_what_is_sound(spec, table, problems))
     return table.frame, dropped
@@ -136,4 +138,5 @@ def validate(design: Design, used: pd.DataFrame) -> tuple[Problem, ...]:
         *grouping_warnings(design),
         *partition_warnings(design, used),
         *slope_warnings(design),
+        *residual_warnings(design),
     )

@@ -56,6 +56,7 @@ def _first_misuse(column: pd.Series, uses: list[Use]) -> Problem | None:
         Role.TERM: _not_a_term,
         Role.FACTOR: _not_a_term,
         Role.GROUP: _not_labels,
+        Role.STEP: _not_steps,
     }
     found = (checks[use.role](column, storage, use) for use in uses if use.role in checks)
     return next((problem for problem in found if problem is not None), None)
@@ -88,6 +89,19 @@ def _not_numbers(column: pd.Series, storage: Storage, use: Use) -> Problem:
         where = rows_text(mask, column.index, lambda k: value_text(column.iloc[k]))
         message = f"{mask.sum()} of {len(mask)} values do not read as numbers {where}; {needs} Correct them, "
         message += f"then convert the column: pd.to_numeric(data[{name!r}])."
+    return Problem(name, message, "type")
+
+
+def _not_steps(column: pd.Series, storage: Storage, use: Use) -> Problem | None:
+    if storage is not Storage.CATEGORIES:
+        return _not_numbers(column, storage, use)
+    if column.cat.ordered:
+        return None
+    name = str(column.name)
+    message = (
+        f"holds categories without an order; {use.place} needs whole numbers or ordered categories. "
+        f"Order them: data[{name!r}] = data[{name!r}].cat.as_ordered()."
+    )
     return Problem(name, message, "type")
 
 

@@ -27,7 +27,9 @@ def grouping_problems(design: Design) -> list[Problem]:
     problems: list[Problem] = []
     for group in design.groups:
         columns, J = group.factor.columns, group.n_levels
-        problems += _level_problems(columns, J, design.n_rows, group.has_intercept, _residual_sd(design.family, design.dispersion))
+        problems += _level_problems(
+            columns, J, design.n_rows, group.has_intercept, _residual_sd(design.family, design.dispersion)
+        )
     return list(dict.fromkeys(problems)) + _labels(design)
 
 
@@ -53,7 +55,9 @@ def uncoded_grouping_problems(spec: ModelSpec, table: Table) -> list[Problem]:
             problems += error.problems
             continue
         J = len(factor.levels)
-        problems += _level_problems(columns, J, len(rows), term.effects.intercept, _residual_sd(get_family(spec.family), dispersion))
+        problems += _level_problems(
+            columns, J, len(rows), term.effects.intercept, _residual_sd(get_family(spec.family), dispersion)
+        )
     return list(dict.fromkeys(problems))
 
 

@@ -34,7 +34,7 @@ def level_warnings(uses: Iterable[Use], used: pd.DataFrame) -> list[Problem]:
     for name, serves in roles.items():
         column = used[name]
         storage = storage_of(column)
-        if storage is Storage.CATEGORIES:
+        if storage is Storage.CATEGORIES and serves != {Role.STEP}:  # a step without a row is a step
             problems += _unused_categories(column)
         elif storage is Storage.TEXT and Role.TERM in serves:
             problems += _numbers_as_factor(column) if reads_as_numbers(column) else _strays(column)

@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from bayesglmm.formula import Binary, Call, Common, Name, Node, Sum, Unary, columns, expand, node_text
+from bayesglmm.formula import (
+    Binary,
+    Call,
+    Common,
+    Name,
+    Node,
+    ResidualTerm,
+    Sum,
+    Unary,
+    columns,
+    expand,
+    node_text,
+)
 from bayesglmm.spec import ModelSpec
 
 __all__ = ["CATEGORICAL", "Role", "Use", "calls", "uses_of", "weights_name"]
@@ -24,6 +36,7 @@ class Role(Enum):
     TERM = "term"
     FACTOR = "factor"
     GROUP = "group"
+    STEP = "step"
 
 
 @dataclass(frozen=True)
@@ -60,7 +73,20 @@ def uses_of(spec: ModelSpec) -> tuple[Use, ...]:
         *(use for common in spec.auxiliary_formulas.values() for use in _predictor_uses(common)),
         *(use for group in formula.groups for use in _predictor_uses(group.effects)),
         *(Use(c, Role.GROUP, f"the group term {g}") for g in formula.groups for c in g.factor.columns),
+        *_residual_uses(spec.residual),
     )
+
+
+#: What the time of a residual structure serves as.
+_TIMES: Final = {"ar1": Role.STEP, "car1": Role.NUMBER, "cs": Role.GROUP, "us": Role.GROUP}
+
+
+def _residual_uses(term: ResidualTerm | None) -> Iterator[Use]:
+    if term is None:
+        return
+    if term.time is not None:
+        yield Use(term.time, _TIMES[term.structure], f"the residual structure {term}")
+    yield from (Use(column, Role.GROUP, f"the residual structure {term}") for column in term.factor.columns)
 
 
 def _response_uses(spec: ModelSpec) -> Iterator[Use]:

@@ -21,6 +21,7 @@ LAYERS = (
     ("spec",),
     ("specfile", "spec_tables", "overrides", "data_path", "toml_source", "toml_positions", "coding"),
     ("grouping", "auxiliary"),
+    ("residual",),
     ("design",),
     ("validate",),
     ("build",),

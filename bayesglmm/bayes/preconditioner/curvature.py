@@ -84,7 +84,7 @@ def _coefficients(
     """Return information of the coefficients, effects profiled out, and d w^ / d coefficients."""
     mode = point.evaluation.mode
     p = penalised.layout.n_coefficients
-    columns = penalised.columns * point.head.slopes[:p]
+    columns = penalised.columns(point.head) * point.head.slopes[:p]
     WX = columns * np.maximum(-mode.rows[2], 0.0)[:, None]
     information = columns.T @ WX
     if not mode.A.size or mode.elimination is None:

@@ -13,6 +13,7 @@ from bayesglmm.bayes.preconditioner.rough import rough_centring, rough_informati
 from bayesglmm.bayes.preconditioner.tails import short_tails
 from bayesglmm.bayes.start import start_box
 from bayesglmm.density import Centring, JointDensity
+from bayesglmm.engine.correlated import straddled
 from bayesglmm.engine.pattern import dense_width
 from bayesglmm.engine.penalised import PenalisedMarginal, PenalisedPoint
 from bayesglmm.engine.quasi_newton import Ascent, ascend
@@ -59,6 +60,9 @@ def precondition(density: JointDensity, affine: bool = False) -> Preconditioner:
     """
     design = density.design
     rough = Centring.none(density.layout) if affine else rough_centring(density, rough_information(density))
+    if design.residual is not None and straddled(design) is not None:
+        reason = "residuals correlate across levels of a grouping factor"
+        return Preconditioner(density.centered(rough), None, _LESS, reason)
     width = dense_width(design)
     if width > MAX_TAIL:
         reason = f"{width:,} group effects beside the largest nested factor, more than the {MAX_TAIL:,} mapped at once"
@@ -104,7 +108,8 @@ def _arrow(density: JointDensity, found: Ascent[PenalisedPoint], affine: bool) -
     centring = Centring.none(density.layout)
     if not affine:
         weights = np.maximum(-mode.rows[2], 0.0)
-        centring = centring_at(design, mode.elimination.pattern, weights, mode.rows[1], _effects(penalised, point))
+        rows = penalised.rows_at(point.head)
+        centring = centring_at(rows, mode.elimination.pattern, weights, mode.rows[1], _effects(penalised, point))
     curvature = curvature_at(penalised, found.x, point, centring, found.inverse_hessian)
     w = partially_centred(design, point.head, centring, mode.z)
     levels = level_factors(design, point.head, centring)

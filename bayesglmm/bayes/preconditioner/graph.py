@@ -17,6 +17,7 @@ from bayesglmm.density.addresses import int64_vector
 from bayesglmm.density.native import LOG_DENSITY, NativeDensity, compile_expand
 from bayesglmm.errors import SamplingError
 from bayesglmm.naming import Names
+from bayesglmm.residual import COR_VARIABLE
 
 __all__ = ["graph_order", "graph_positions", "in_layout_order", "in_pieces", "spiral"]
 
@@ -85,6 +86,10 @@ def _by_variable(free: dict[str, str], density: JointDensity) -> Iterator[tuple[
         else:
             yield from ((f"{part.name}_{k}", own[k]) for k in range(part.size))
         position += part.size
+    if design.residual is not None:
+        own = at[position : layout.family.stop]
+        share, cholesky = f"{COR_VARIABLE}_share", f"{COR_VARIABLE}_cholesky"
+        yield (share, own[0]) if share in free else (cholesky, own[spiral(len(design.residual.visits))])
 
 
 def _scales(free: dict[str, str], label: str, at: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:

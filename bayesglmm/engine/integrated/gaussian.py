@@ -84,6 +84,11 @@ class GaussianMarginal:
                 f"group effects of a {design.spec.family} model with the {design.spec.link} link cannot be integrated "
                 "out exactly; sample the joint density."
             )
+        if design.residual is not None:
+            raise NotAvailableError(
+                f"group effects beside residuals {design.spec.residual} are not integrated out; sample the joint "
+                "density."
+            )
         effects, W = EffectColumns.of(design), precisions(design)
         cross = CrossProducts.of(Pattern.of(design, effects), effects, W)
         X = design.X - design.X[:, :1] * parameters.center

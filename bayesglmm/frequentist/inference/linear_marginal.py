@@ -152,6 +152,10 @@ def require_linear(fit: Fit, words: str) -> None:
             f"{words} are for gaussian responses with the identity link, and this is {spec.family} with the link "
             f"{spec.link}; use ddf=None (z)."
         )
+    if fit.design.residual is not None:
+        raise SpecificationError(
+            f"{words} are for residuals that are independent, and this model has {spec.residual}; use ddf=None (z)."
+        )
     if not np.isfinite(fit.loglik) or not is_of_mixed_model(fit):
         raise SpecificationError(
             f'{words} need a fit by REML or maximum likelihood, not by {fit.method!r}; use model.fit("reml"), or '

@@ -10,6 +10,7 @@ from bayesglmm.design import Design
 from bayesglmm.errors import FitError, SpecificationError
 from bayesglmm.frequentist.inference.layout import is_of_mixed_model
 from bayesglmm.grouping import GroupEffects
+from bayesglmm.residual import structure_of
 
 if TYPE_CHECKING:
     from bayesglmm.frequentist.fit import Fit
@@ -74,14 +75,16 @@ def _require_fits(small: Any, large: Any) -> None:
 
 
 def added_effects(small: Design, large: Design) -> tuple[tuple[str, ...], bool]:
-    """Return the standard deviations that ``small`` sets to 0, and whether they are a single one.
+    """Return the parameters that ``small`` sets to 0, the end of their range, and whether they are a single one.
+
+    These are standard deviations, and a residual correlation that cannot be negative.
 
     Raises
     ------
     SpecificationError
-        Group terms of ``small`` that ``large`` does not contain.
+        Group terms or a residual structure of ``small`` that ``large`` does not contain.
     """
-    zeroed: list[str] = []
+    zeroed: list[str] = _added_correlation(small, large)
     matched: dict[int, set[str]] = {}
     for group in small.groups:
         for t, effects in _homes(group, large).items():
@@ -89,6 +92,19 @@ def added_effects(small: Design, large: Design) -> tuple[tuple[str, ...], bool]:
     for t, group in enumerate(large.groups):
         zeroed += [group.sd_name(e) for e in group.effects if e not in matched.get(t, set())]
     return tuple(zeroed), len(zeroed) == 1
+
+
+def _added_correlation(small: Design, large: Design) -> list[str]:
+    """Return the residual correlation that ``small`` sets to the end of its range, if there is one."""
+    if small.residual is not None and small.spec.residual != large.spec.residual:
+        raise SpecificationError(
+            f"the models are not nested: the residuals {small.spec.residual} of the first fit have no place in the "
+            "second. Give the smaller model first."
+        )
+    rows = large.residual
+    if rows is None or small.residual is not None or structure_of(rows).lower(rows) != 0.0:
+        return []
+    return list(structure_of(rows).names(rows))
 
 
 def _homes(group: GroupEffects, large: Design) -> dict[int, set[str]]:

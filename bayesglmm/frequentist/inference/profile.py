@@ -158,6 +158,10 @@ def _wanted(names: Any, parameters: list[str]) -> list[str]:
 
 
 def _likelihood(fit: Fit) -> Likelihood:
+    if fit.design.residual is not None:
+        raise SpecificationError(
+            f"fits with residuals {fit.design.spec.residual} have no profile yet; use fit.tidy() or fit.bootstrap()."
+        )
     likelihood: Likelihood | None = getattr(fit.prepared, "likelihood", None)
     if fit.method == "reml" or likelihood is None or not np.isfinite(fit.loglik):
         raise SpecificationError(

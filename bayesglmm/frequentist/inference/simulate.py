@@ -12,6 +12,7 @@ from bayesglmm.engine.effects import EffectColumns
 from bayesglmm.errors import SpecificationError
 from bayesglmm.frequentist.inference.layout import is_of_mixed_model
 from bayesglmm.frequentist.working import Working
+from bayesglmm.residual import Whitening, structure_of
 
 if TYPE_CHECKING:
     from bayesglmm.frequentist.fit import Fit
@@ -33,12 +34,15 @@ class Simulator:
         Z Lambda.
     given : tuple
         What the family's ``simulate`` takes beside mean and size: phi.
+    whitening : Whitening or None
+        How residuals correlate.
     """
 
     design: Design
     fixed: np.ndarray
     A: EffectColumns
     given: tuple[Any, ...]
+    whitening: Whitening | None = None
 
     @classmethod
     def of(cls, fit: Fit) -> Simulator:
@@ -68,12 +72,18 @@ class Simulator:
             given: tuple[Any, ...] = design.auxiliary.simulation(family)
         else:
             given = (float(np.exp(family[0])) if len(family) else 1.0,)
-        return cls(design, design.offset + design.X @ beta, A, given)
+        rows, whitening = design.residual, None
+        if rows is not None:
+            whitening = structure_of(rows).whitening(rows, fit.optimum.x[working.residual])
+        return cls(design, design.offset + design.X @ beta, A, given, whitening)
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         """Return a response (n,), new group effects included."""
         eta = self.fixed + self.A.times(rng.standard_normal(self.A.size))
         design = self.design
+        if design.residual is not None and self.whitening is not None:
+            rows, noise = design.residual, rng.standard_normal((design.n_rows, 1))
+            return eta + self.given[0] * rows.unsorted(self.whitening.times(noise)[:, 0])
         mu = design.family_link.link.inverse(eta)
         simulate = design.family_link.simulate or design.family.simulate
         return np.asarray(simulate(rng, mu, design.size, *self.given), dtype=np.float64)

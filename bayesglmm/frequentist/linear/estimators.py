@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-import pandas as pd
 
 from bayesglmm.design import Design
 from bayesglmm.engine.linear import LinearMixed, Solved
@@ -17,8 +16,9 @@ from bayesglmm.frequentist.boundary import boundary_notes
 from bayesglmm.frequentist.components import Estimate, variance_components
 from bayesglmm.frequentist.fit import Fit
 from bayesglmm.frequentist.laplace import LaplaceLikelihood
+from bayesglmm.frequentist.linear.blups import blup_table
+from bayesglmm.frequentist.linear.correlated import CorrelatedFit
 from bayesglmm.frequentist.linear.profiled import ProfiledCriterion
-from bayesglmm.frequentist.modes import mode_table
 from bayesglmm.frequentist.scalar_only import require_one_dispersion
 from bayesglmm.frequentist.search.maximise import Objective, maximise
 from bayesglmm.frequentist.search.optimum import Optimum, better
@@ -42,9 +42,11 @@ class ML:
 
     method: ClassVar[str] = "ml"
 
-    def prepare(self, design: Design) -> LinearFit:
+    def prepare(self, design: Design) -> LinearFit | CorrelatedFit:
         """Lay the method out for a design."""
         _require_applicable(design, self.method)
+        if design.residual is not None:
+            return CorrelatedFit.of(design, reml=False)
         return LinearFit(LinearMixed.of(design), Working.of(design), reml=False)
 
 
@@ -58,7 +60,7 @@ class REML:
 
     method: ClassVar[str] = "reml"
 
-    def prepare(self, design: Design) -> LinearFit:
+    def prepare(self, design: Design) -> LinearFit | CorrelatedFit:
         """Lay the method out for a design."""
         _require_applicable(design, self.method)
         if design.weights.sum() <= design.X.shape[1]:
@@ -66,6 +68,8 @@ class REML:
                 f"REML needs more rows than coefficients, and there are {design.n_rows} rows for {design.X.shape[1]} "
                 "coefficients; leave out coefficients, or fit by 'ml'."
             )
+        if design.residual is not None:
+            return CorrelatedFit.of(design, reml=True)
         return LinearFit(LinearMixed.of(design), Working.of(design), reml=True)
 
 
@@ -180,21 +184,9 @@ class LinearFit:
             estimand="conditional",
             estimates=(*fixed, *components),
             covariance=covariance,
-            mode_source=functools.partial(self._modes, at, sigma),
+            mode_source=functools.partial(blup_table, design, at, sigma),
             loglik=optimum.value,
             optimum=optimum,
             notes=boundary_notes(working, optimum, components),
             prepared=self,
         )
-
-    def _modes(self, at: Solved, sigma: float) -> pd.DataFrame:
-        """Return BLUPs with prediction error sds, of the effects as the formula codes them (Henderson 1975)."""
-        parts = [
-            np.einsum("ik,jkl,il->ji", block, at.elimination.blocks(t), block).ravel()
-            for t, block in enumerate(at.factor.natural_blocks)
-        ]
-        variance = np.concatenate(parts) if parts else np.zeros(0)
-        if at.columns.size:
-            moved = at.factor.effects(at.columns @ np.linalg.inv(at.root).T)
-            variance = variance + np.einsum("ij,ij->i", moved, moved)
-        return mode_table(self.design, at.factor.effects(at.z), sigma**2 * variance)

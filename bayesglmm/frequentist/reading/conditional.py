@@ -12,7 +12,9 @@ from bayesglmm.engine.effects import EffectColumns
 from bayesglmm.engine.row_kernels import row_kernels
 from bayesglmm.errors import SpecificationError
 from bayesglmm.frequentist.fit import Fit
+from bayesglmm.frequentist.working import Working
 from bayesglmm.grouping import GroupEffects
+from bayesglmm.residual import Whitening, structure_of
 
 __all__ = ["ConditionalModel"]
 
@@ -35,6 +37,8 @@ class ConditionalModel:
         Dispersion; 1 without one, or where it is not one for all rows.
     family : ndarray, shape (K,)
         Natural family scalars.
+    whitening : Whitening or None
+        How residuals correlate.
     """
 
     design: Design
@@ -43,6 +47,7 @@ class ConditionalModel:
     G: tuple[np.ndarray, ...]
     phi: float
     family: np.ndarray
+    whitening: Whitening | None = None
 
     @classmethod
     def of(cls, fit: Any, wanted: str) -> ConditionalModel:
@@ -67,6 +72,7 @@ class ConditionalModel:
             G=tuple(_covariance(g, value) for g in design.groups),
             phi=value["family", design.dispersion] if design.dispersion is not None else 1.0,
             family=np.array([value["family", name] for name in design.family_names]),
+            whitening=_whitening(fit),
         )
 
     @property
@@ -93,6 +99,13 @@ class ConditionalModel:
             known = design.auxiliary.known(known, design.auxiliary.working(self.family))
         kernels.derivatives(design.y, known, design.weights, eta, self.phi, out)
         return out
+
+
+def _whitening(fit: Fit) -> Whitening | None:
+    rows = fit.design.residual
+    if rows is None:
+        return None
+    return structure_of(rows).whitening(rows, fit.optimum.x[Working.of(fit.design).residual])
 
 
 def _covariance(group: GroupEffects, value: dict[tuple[str, str], float]) -> np.ndarray:

@@ -58,6 +58,11 @@ def mixed_model_equations(fit: Fit) -> MixedModelEquations:
         A covariance matrix of group effects that has no inverse, or more unknowns than can be looked at.
     """
     design = fit.design
+    if design.residual is not None:
+        raise SpecificationError(
+            f"mixed model equations are written out for independent residuals, and this model has "
+            f"{design.spec.residual}; fit.coefficients and fit.modes hold their solution."
+        )
     if fit.method == PQL.method:
         model, working = fit.prepared.working_model(fit.optimum.x), fit.prepared.working  # type: ignore[attr-defined]
     elif design.is_linear and fit.method in ("ml", "reml", "laplace"):

@@ -62,9 +62,25 @@ def marginal_covariance(fit: Fit, by: str | None = None) -> pd.DataFrame | dict[
     return {level: _block(model, at) for level, at in zip(group.factor.levels, rows, strict=True)}
 
 
+def _correlations(model: ConditionalModel, rows: np.ndarray) -> np.ndarray:
+    """Return the correlation matrix of the residuals of some rows."""
+    R = np.eye(len(rows))
+    if model.whitening is None:
+        return R
+    of = model.whitening.rows
+    place = np.empty(len(of.order), dtype=np.int64)
+    place[of.order] = np.arange(len(of.order))
+    for group in np.unique(of.codes[rows]):
+        here = np.flatnonzero(of.codes[rows] == group)
+        at = place[rows[here]] - of.starts[group]
+        R[np.ix_(here, here)] = model.whitening.matrix(int(group))[np.ix_(at, at)]
+    return R
+
+
 def _block(model: ConditionalModel, rows: np.ndarray) -> pd.DataFrame:
     design = model.design
-    V = np.diag(model.phi**2 * design.size[rows] ** 2 / design.weights[rows])
+    scales = model.phi * design.size[rows] / np.sqrt(design.weights[rows])
+    V = np.outer(scales, scales) * _correlations(model, rows)
     for group, G in zip(design.groups, model.G, strict=True):
         columns, codes = group.columns()[:, rows], group.codes[rows]
         V += (codes[:, None] == codes[None, :]) * (columns.T @ G @ columns)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from bayesglmm.errors import SpecificationError
 from bayesglmm.frequentist.reading.conditional import ConditionalModel
 from bayesglmm.frequentist.reading.noted_table import NotedTable
 from bayesglmm.grouping import GroupEffects
@@ -63,6 +64,11 @@ def shrinkage(fit: Any) -> Shrinkage:
     is F's diagonal, and the effects of a level also borrow from each other.
     """
     model = ConditionalModel.of(fit, "shrinkage")
+    if model.whitening is not None:
+        raise SpecificationError(
+            f"shrinkage() weighs the rows of a level as independent, and this model has residuals "
+            f"{model.design.spec.residual}; fit.modes holds the predictions and their errors."
+        )
     table = model.derivatives()
     frames, off, at = [], 0.0, 0
     for group, G in zip(model.design.groups, model.G, strict=True):

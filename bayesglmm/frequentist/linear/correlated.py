@@ -1,0 +1,329 @@
+"""ml and reml of linear mixed models whose residuals correlate: the profiled search goes over the correlations too."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from bayesglmm.design import Design
+from bayesglmm.engine.correlated import CorrelatedMixed, Whitened, straddled
+from bayesglmm.engine.linear import Solved
+from bayesglmm.engine.threads import blas_threads
+from bayesglmm.errors import FitError, SpecificationError
+from bayesglmm.frequentist.boundary import boundary_notes
+from bayesglmm.frequentist.components import Estimate, variance_components
+from bayesglmm.frequentist.fit import Fit
+from bayesglmm.frequentist.linear.blups import blup_table
+from bayesglmm.frequentist.linear.profiled import ProfiledCriterion
+from bayesglmm.frequentist.search.maximise import Objective, maximise
+from bayesglmm.frequentist.search.optimum import Optimum, OptimumStatus, better
+from bayesglmm.frequentist.working import Working
+from bayesglmm.residual.draws import correlation_draws
+
+__all__ = ["CorrelatedCriterion", "CorrelatedFit"]
+
+_REMEMBERED = 4
+#: A sigma so many times smaller than the response's spread is on its way to 0.
+_VANISHED = 1e-6
+#: A coordinate beyond this is at most 3e-4 of its range from a bound, and may be on its way there; at the second one
+#: the correlation is the bound to rounding.
+_FAR, _BOUND = 8.0, 40.0
+#: How much lower the log-likelihood may be at a bound that counts as its maximum.
+_GAIN = 1e-6
+#: Least eigenvalue of a correlation matrix of visits that counts as positive.
+_SINGULAR = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class CorrelatedCriterion:
+    """log L(theta, x), beta and sigma at their best; theta relative to sigma, x the correlation coordinates.
+
+    Attributes
+    ----------
+    mixed : CorrelatedMixed
+        The model.
+    reml : bool
+        Whether it is the criterion of REML.
+    known : list of (bytes, Whitened or None, ProfiledCriterion or None)
+        The last few whitenings.
+    """
+
+    mixed: CorrelatedMixed
+    reml: bool
+    known: list[tuple[bytes, Whitened | None, ProfiledCriterion | None]] = field(default_factory=list, repr=False)
+
+    def split(self, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return theta and x."""
+        k = len(v) - self.mixed.n_coordinates
+        return v[:k], v[k:]
+
+    def at(self, x: np.ndarray) -> tuple[Whitened | None, ProfiledCriterion | None]:
+        """Return the model whitened at x (c,) and its criterion, remembered; None where R is singular."""
+        key = x.tobytes()
+        for known, white, criterion in self.known:
+            if known == key:
+                return white, criterion
+        white = self.mixed.at(x)
+        criterion = None if white is None else ProfiledCriterion(white.model, self.reml)
+        self.known[:] = [*self.known[-_REMEMBERED:], (key, white, criterion)]
+        return white, criterion
+
+    def evaluate(self, v: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return value and exact gradient at v = (theta, x); -inf where rounding leaves no answer."""
+        theta, x = self.split(v)
+        white, criterion = self.at(x)
+        at = None if criterion is None else criterion.solve(theta)
+        if white is None or criterion is None or at is None or not at.r2 > 0.0:
+            return -np.inf, np.full(len(v), np.nan)
+        logs, r2 = self._gradients(white, at)
+        return criterion.value(at), -0.5 * (logs + r2 / criterion.sigma(at) ** 2)
+
+    def _gradients(self, white: Whitened, at: Solved) -> tuple[np.ndarray, np.ndarray]:
+        """Return the gradients of the logarithms and of r^2 in (theta, x)."""
+        of_theta, of_x = white.model.gradients(at, self.reml), self.mixed.gradients(white, at, self.reml)
+        return np.concatenate([of_theta[0], of_x[0]]), np.concatenate([of_theta[1], of_x[1]])
+
+    def require(self, v: np.ndarray) -> tuple[ProfiledCriterion, Solved, Whitened]:
+        """Return the criterion, the solution and the whitened model at v, or raise FitError."""
+        theta, x = self.split(v)
+        white, criterion = self.at(x)
+        at = None if criterion is None else criterion.solve(theta)
+        if white is None or criterion is None or at is None or not np.isfinite(criterion.value(at)):
+            raise FitError(
+                "the log-likelihood is not finite where the search ended; look at the scale of the columns, and "
+                "rescale what is above 1e6 or below 1e-6."
+            )
+        return criterion, at, white
+
+    def start(self) -> np.ndarray:
+        """Return v with the correlations in the middle of their range and theta after a step of EM there."""
+        x = np.zeros(self.mixed.n_coordinates)
+        _, criterion = self.at(x)
+        assert criterion is not None
+        return np.concatenate([criterion.start(), x])
+
+    def units(self, v: np.ndarray) -> np.ndarray:
+        """Return about one standard error of each entry of v; 1 for coordinates without curvature there."""
+        theta, x = self.split(v)
+        _, criterion = self.at(x)
+        assert criterion is not None
+        units = np.ones(len(v))
+        units[: len(theta)] = criterion.units(theta)
+        step = 1e-3
+        for m in range(len(theta), len(v)):
+            move = step * np.eye(len(v))[m]
+            curvature = (self.evaluate(v - move)[1][m] - self.evaluate(v + move)[1][m]) / (2.0 * step)
+            if np.isfinite(curvature) and curvature > 1.0:
+                units[m] = curvature**-0.5
+        return units
+
+    def in_working_parameters(self, relative: Optimum, working: Working, covariance: np.ndarray) -> Optimum:
+        """Return the optimum in x = (beta, theta, log sigma, coordinates); see `ProfiledCriterion`."""
+        criterion, at, white = self.require(relative.x)
+        theta, coordinates = self.split(relative.x)
+        k, q, p = len(theta), len(relative.x), working.n_beta
+        sigma, degrees = criterion.sigma(at), criterion.degrees
+        _, g = self._gradients(white, at)
+        full = np.zeros((q + 1, q + 1))
+        full[:q, :q] = relative.hessian - 0.5 * degrees * np.outer(g, g) / at.r2**2
+        full[q, :q] = full[:q, q] = g / sigma**2
+        full[q, q] = -2.0 * degrees
+        held = np.append(relative.pinned, False)
+        full[held], full[:, held] = 0.0, 0.0
+        # From (theta, log sigma, coordinates) to (theta / sigma, coordinates, log sigma).
+        J = np.zeros((q + 1, q + 1))
+        J[:k, :k] = np.eye(k) / sigma
+        J[:k, k] = -theta
+        J[k:q, k + 1 :] = np.eye(q - k)
+        J[q, k] = 1.0
+        hessian = np.zeros((working.size, working.size))
+        hessian[:p, :p] = -np.linalg.inv(covariance)
+        hessian[p:, p:] = J.T @ full @ J
+        pinned = np.zeros(working.size, dtype=bool)
+        pinned[working.theta], pinned[working.residual] = relative.pinned[:k], relative.pinned[k:]
+        hessian[pinned], hessian[:, pinned] = np.nan, np.nan
+        x = np.concatenate([white.model.beta(at), theta * sigma, [np.log(sigma)], coordinates])
+        start = np.full(working.size, np.nan)
+        start[working.theta], start[working.residual] = relative.start[:k] * sigma, relative.start[k:]
+        return replace(relative, start=start, x=x, pinned=pinned, hessian=hessian)
+
+
+@dataclass(frozen=True, eq=False)
+class CorrelatedFit:
+    """A linear mixed model with a residual structure laid out for one design; a `Prepared` estimator.
+
+    Attributes
+    ----------
+    mixed : CorrelatedMixed
+        Data and structure.
+    working : Working
+        Layout of x.
+    reml : bool
+        Whether the criterion is that of REML.
+    """
+
+    mixed: CorrelatedMixed
+    working: Working
+    reml: bool
+
+    @classmethod
+    def of(cls, design: Design, reml: bool) -> CorrelatedFit:
+        """Lay out ``design``; SpecificationError where its residual groups lie across a grouping factor."""
+        term, factor = design.spec.residual, straddled(design)
+        if factor is not None:
+            assert term is not None
+            group = ":".join(term.factor.columns)
+            raise SpecificationError(
+                f"{term} beside group effects of {factor}: rows of one {group} lie in several levels of {factor}, and "
+                f"this method takes residual groups that lie within one level each. Sample the posterior "
+                f"(model.sample()), or let the residuals correlate within combinations, {group}:{factor}."
+            )
+        return cls(CorrelatedMixed.of(design), Working.of(design), reml)
+
+    @property
+    def design(self) -> Design:
+        """Data."""
+        return self.mixed.design
+
+    def with_response(self, y: np.ndarray) -> CorrelatedFit:
+        """Return the same for another response y (n,)."""
+        mixed = self.mixed.with_response(y)
+        return replace(self, mixed=mixed, working=replace(self.working, design=mixed.design))
+
+    def fit(self, start: np.ndarray | None = None) -> Fit:
+        """Maximise from ``start`` (working parameters), or from a step of EM."""
+        criterion = CorrelatedCriterion(self.mixed, self.reml)
+        with blas_threads(max(self.mixed.pattern.n_tail, len(self.mixed.rows.visits))):
+            first = criterion.start()
+            v = first if start is None else self._relative(start)
+            optimum = self._maximise(criterion, v)
+            if start is None:
+                optimum = self._second_look(criterion, first, optimum)
+            optimum = self._at_bound(criterion, optimum)
+            return self._assemble(criterion, optimum)
+
+    def _relative(self, x: np.ndarray) -> np.ndarray:
+        _, theta, log_sigma = self.working.split_phi(self.working.lifted(x))
+        # From a bound nothing moves.
+        return np.concatenate([theta / np.exp(log_sigma), np.clip(x[self.working.residual], -_FAR, _FAR)])
+
+    def _maximise(self, criterion: CorrelatedCriterion, v: np.ndarray, held: bool = False) -> Optimum:
+        """Return the maximum reached from v = (theta, x); with the correlations held at v's if ``held``."""
+        working, p = self.working, self.working.n_beta
+        theta, x = criterion.split(v)
+        k, q = len(theta), len(theta) if held else len(v)
+        _, profiled = criterion.at(x)
+        assert profiled is not None
+
+        def evaluate(w: np.ndarray) -> tuple[float, np.ndarray]:
+            value, gradient = criterion.evaluate(np.concatenate([w, v[q:]]))
+            return value, gradient[:q]
+
+        def absorb(w: np.ndarray, column: np.ndarray) -> np.ndarray:
+            point = np.zeros(working.size)
+            point[working.theta] = w[:k]
+            return np.concatenate([working.absorb(point, column + p)[working.theta], w[k:]])
+
+        objective = Objective(
+            evaluate=evaluate,
+            units=np.diag(criterion.units(v)[:q]),
+            nonnegative=np.concatenate([working.layout.diagonal, np.zeros(q - k, dtype=bool)]),
+            natural=np.diag(np.concatenate([profiled.natural(), np.ones(q - k)])),
+            columns=tuple(column - p for column in working.columns()),
+            absorb=absorb,
+        )
+        return maximise(objective, v[:q])
+
+    def _second_look(self, criterion: CorrelatedCriterion, first: np.ndarray, found: Optimum) -> Optimum:
+        """Look once more from small group effects: they and the correlations explain some of the same.
+
+        So a search may end where one of the two has taken all.
+        """
+        k = self.working.layout.size
+        if not k or (found.status is OptimumStatus.CONVERGED and not found.pinned.any()):
+            return found
+        apart = first.copy()
+        apart[:k] = np.where(self.working.layout.diagonal, 0.3 * first[:k], 0.0)
+        return better(found, self._maximise(criterion, apart))
+
+    def _at_bound(self, criterion: CorrelatedCriterion, found: Optimum) -> Optimum:
+        """Return the maximum with the one correlation held at its bound, if that is where it was going."""
+        theta, x = criterion.split(found.x)
+        k = len(theta)
+        if len(x) != 1 or abs(x[0]) < _FAR:
+            return found
+        bound = np.array([np.copysign(_BOUND, x[0])])
+        if criterion.at(bound)[1] is None:
+            return found
+        held = self._maximise(criterion, np.concatenate([theta, bound]), held=True)
+        if not held.value > found.value - _GAIN or held.status in (OptimumStatus.STOPPED_EARLY, OptimumStatus.FLAT):
+            return found
+        hessian = np.full((k + 1, k + 1), np.nan)
+        hessian[:k, :k] = held.hessian
+        return replace(
+            held,
+            start=found.start,
+            x=np.concatenate([held.x, bound]),
+            pinned=np.append(held.pinned, True),
+            hessian=hessian,
+            status=OptimumStatus.BOUNDARY,
+            iterations=held.iterations + found.iterations,
+            evaluations=held.evaluations + found.evaluations,
+        )
+
+    def _assemble(self, criterion: CorrelatedCriterion, relative: Optimum) -> Fit:
+        working, design = self.working, self.design
+        profiled, at, white = criterion.require(relative.x)
+        sigma = profiled.sigma(at)
+        if not sigma > _VANISHED * working.scales.scale:
+            raise FitError(
+                "sigma goes to 0: the model reproduces the response exactly, and the likelihood grows without bound. "
+                "Look for a constant response, a predictor that determines it, or as many effects as rows."
+            )
+        covariance = sigma**2 * white.model.covariance(at)
+        optimum = criterion.in_working_parameters(relative, working, covariance)
+        fixed = [
+            Estimate("fixed", name, float(b), float(se))
+            for name, b, se in zip(design.coefficients, optimum.x, np.sqrt(np.diagonal(covariance)), strict=False)
+        ]
+        components = variance_components(working, optimum.x, optimum.covariance())
+        words = "restricted maximum likelihood (REML)" if self.reml else "maximum likelihood"
+        return Fit(
+            design=design,
+            method="reml" if self.reml else "ml",
+            label="REML" if self.reml else "ML",
+            description=f"{words} of a linear mixed model with residuals {design.spec.residual}, coefficients and "
+            "sigma profiled out",
+            estimand="conditional",
+            estimates=(*fixed, *components),
+            covariance=covariance,
+            mode_source=functools.partial(blup_table, design, at, sigma),
+            loglik=optimum.value,
+            optimum=optimum,
+            notes=(*self._bound_notes(optimum, components), *boundary_notes(working, optimum, components)),
+            prepared=self,
+        )
+
+    def _singular(self, optimum: Optimum) -> bool:
+        rows = self.mixed.rows
+        if not rows.patterned:
+            return False
+        R = correlation_draws(rows, optimum.x[self.working.residual])
+        return bool(np.linalg.eigvalsh(R)[0] < _SINGULAR)
+
+    def _bound_notes(self, optimum: Optimum, components: tuple[Estimate, ...]) -> tuple[str, ...]:
+        """Say that the correlations of the residuals lie at the end of their range."""
+        if self._singular(optimum):
+            return (
+                f"The correlation matrix of {self.design.spec.residual} is singular here: the data tell fewer "
+                "directions than there are visits, and the likelihood may grow without bound. Use ar1, car1 or cs, or "
+                "sample.",
+            )
+        if not optimum.pinned[self.working.residual].any():
+            return ()
+        name = self.mixed.structure.names(self.mixed.rows)[0]
+        value = next(c.estimate for c in components if c.name == name)
+        words = "the residuals of one group do not correlate" if value == 0.0 else "this is the end of its range"
+        return (f"{name} is estimated as {value:.3g}: {words}.",)

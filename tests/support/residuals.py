@@ -1,0 +1,59 @@
+"""Unbalanced data with a time, for models whose residuals correlate, and R as a matrix."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bayesglmm.design import Design
+from bayesglmm.residual import structure_of
+
+__all__ = ["STRUCTURES", "dense_correlation", "make_visits"]
+
+#: One text a structure.
+STRUCTURES = (
+    "ar1(week | patient)",
+    "ar1(stage | patient)",
+    "ar1(1 | patient)",
+    "car1(day | patient)",
+    "cs(week | patient)",
+    "us(week | patient)",
+)
+
+
+def make_visits(seed: int = 1, patients: int = 12, weeks: int = 5) -> pd.DataFrame:
+    """Return rows in random order, a third of them missing; every patient has two rows at least."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame([(f"p{i}", f"c{i % 4}", w) for i in range(patients) for w in range(weeks)])
+    frame.columns = ["patient", "clinic", "week"]
+    kept = (rng.random(len(frame)) < 0.66) | (frame["week"] < 2)
+    frame = frame[kept].sample(frac=1.0, random_state=seed).reset_index(drop=True)
+    frame["stage"] = pd.Categorical(["abcde"[w] for w in frame["week"]], categories=list("abcde"), ordered=True)
+    frame["day"] = frame["week"] + 0.4 * np.sin(frame["week"])
+    frame["x"] = rng.normal(size=len(frame))
+    level = {p: rng.normal() for p in frame["patient"].unique()}
+    frame["y"] = 3.0 + frame["x"] + frame["patient"].map(level) + rng.normal(size=len(frame))
+    return frame
+
+
+def dense_correlation(design: Design, x: np.ndarray) -> np.ndarray:
+    """Return R (n, n), rows as in the data, from the words of each structure and nothing else."""
+    rows = design.residual
+    assert rows is not None
+    # For `us` the correlation matrix of the visits is taken as it is; the rest is written out here.
+    at = structure_of(rows).whitening(rows, x)
+    name, same = rows.term.structure, rows.codes[:, None] == rows.codes[None, :]
+    if name == "us":
+        T = len(rows.visits)
+        C = np.eye(T)
+        C[np.tril_indices(T, -1)] = at.correlations
+        C = C + C.T - np.eye(T)
+        visit = rows.times.astype(int)
+        R = C[visit[:, None], visit[None, :]]
+    elif name == "cs":
+        R = np.full(same.shape, at.correlations[0])
+    else:
+        R = at.correlations[0] ** np.abs(rows.times[:, None] - rows.times[None, :])
+    R = np.where(same, R, 0.0)
+    np.fill_diagonal(R, 1.0)
+    return R
