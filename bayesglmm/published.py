@@ -63,7 +63,7 @@ class Published:
 def misnamed(columns: Sequence[Published], design: Design) -> Iterator[str]:
     """Yield a sentence for every name in ``columns`` that no parameter of the model has."""
     names = list(design.coefficients)
-    names += [group.sd_name(effect) for group in design.groups for effect in group.effects]
+    names += [name for group in design.groups for name in group.sd_names()]
     names += [name for group in design.groups for name in group.cor_names()]
     names += [design.dispersion] if design.dispersion is not None else []
     for column in columns:

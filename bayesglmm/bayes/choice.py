@@ -21,7 +21,8 @@ _WORTH = 2.0
 
 def choose_target(density: JointDensity) -> Target:
     """Return what to sample: measured costs of an evaluation times the steps that a draw takes."""
-    if density.design.is_linear and _marginal_is_cheaper(density):
+    related = any(g.structure.relationship is not None for g in density.design.groups)
+    if density.design.is_linear and not related and _marginal_is_cheaper(density):
         target = marginal_target(density)
         if target is not None:
             return target

@@ -85,11 +85,13 @@ class JointDensity:
             rows.Xt,
             rows.slopes,
             rows.codes,
-            self.layout.terms,
+            self.layout.cells,
             parameters.center,
             parameters.table,
             parameters.lkj,
             *self.centring.arrays,
+            self.layout.terms,
+            *self.layout.precision,
         )
 
     def evaluator(self) -> Evaluator:

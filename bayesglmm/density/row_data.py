@@ -44,8 +44,8 @@ class RowData:
     @classmethod
     def of(cls, design: Design) -> RowData:
         """Lay out the rows of ``design``, which stay as they are."""
-        slopes = [g.slopes for g in design.groups]
-        codes = [g.codes for g in design.groups]
+        slopes = [g.cells[1] for g in design.groups]
+        codes = [g.cells[0] for g in design.groups]
         n = design.n_rows
         given = cls(
             rows=np.ascontiguousarray(design.rows),
@@ -54,7 +54,7 @@ class RowData:
             codes=np.ascontiguousarray(np.vstack(codes)) if codes else np.empty((0, n), dtype=np.int32),
         )
         merged = given._merged()
-        return merged._taken(_sorting(merged.codes, [g.n_levels for g in design.groups])) if codes else merged
+        return merged._taken(_sorting(merged.codes, [g.size // g.cells[2] for g in design.groups])) if codes else merged
 
     def _taken(self, order: np.ndarray) -> RowData:
         """Return the rows at ``order``."""

@@ -78,16 +78,24 @@ class LaplaceMarginal:
 
     @classmethod
     def of(
-        cls, design: Design, expected: bool = False, centered: bool = True, chain: tuple[int, ...] | None = None
+        cls,
+        design: Design,
+        expected: bool = False,
+        centered: bool = True,
+        chain: tuple[int, ...] | None = None,
+        entries: bool = False,
     ) -> LaplaceMarginal:
         """Prepare ``design``.
 
-        ``centered`` as in `GroupEffects.columns` (Lambda is that of the effects there), ``chain`` as in `Pattern.of`.
+        ``centered`` as in `GroupEffects.columns` (Lambda is that of the effects there), ``chain`` as in `Pattern.of`,
+        ``entries`` as in `FactorLayout.of`.
         """
         kernels = compile_rows(design.family_link.row)
         effects = EffectColumns.of(design, centered)
         rows = Rows(design.y, design.size, design.weights, effects, Pattern.of(design, effects, chain), kernels)
-        return cls(design, rows, FactorLayout.of(design), float(design.weights @ design.log_constants), expected)
+        return cls(
+            design, rows, FactorLayout.of(design, entries), float(design.weights @ design.log_constants), expected
+        )
 
     def with_response(self, y: np.ndarray) -> LaplaceMarginal:
         """Return the same for another response y (n,)."""

@@ -15,7 +15,6 @@ from bayesglmm.formula.formulae_text import common_text, component_names, expres
 from bayesglmm.formula.functions import ALLOWED_FUNCTIONS, ELEMENTWISE
 from bayesglmm.formula.parser import parse
 from bayesglmm.formula.printer import name_text, node_text
-from bayesglmm.formula.structures import require_available
 from bayesglmm.formula.terms import expand
 from bayesglmm.formula.tree import (
     Binary,
@@ -58,5 +57,4 @@ __all__ = [
     "name_text",
     "node_text",
     "parse",
-    "require_available",
 ]
