@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +13,12 @@ import pandas as pd
 
 from bayesglmm.auxiliary import Auxiliary, build_auxiliary
 from bayesglmm.coding import Coding, evaluate, learn_coding
+from bayesglmm.covariance import Relationship
 from bayesglmm.design import Design, offset_of
 from bayesglmm.errors import DataWarning
 from bayesglmm.families import get_family
 from bayesglmm.families.parts import Predictor
-from bayesglmm.formula import node_text, require_available
+from bayesglmm.formula import node_text
 from bayesglmm.formula.tree import Name
 from bayesglmm.grouping import group_effects
 from bayesglmm.residual import code_residual
@@ -28,7 +30,9 @@ __all__ = ["build_design"]
 _PACKAGE = str(Path(__file__).parent)
 
 
-def build_design(spec: ModelSpec, data: pd.DataFrame) -> Design:
+def build_design(
+    spec: ModelSpec, data: pd.DataFrame, relationships: Mapping[str, Relationship] | None = None
+) -> Design:
     """Check ``data`` against ``spec`` and code it.
 
     Parameters
@@ -37,20 +41,19 @@ def build_design(spec: ModelSpec, data: pd.DataFrame) -> Design:
         Formula, family, link, priors, treatment of missing values.
     data : DataFrame
         One row an observation. It is not changed and not kept.
+    relationships : mapping of str to Relationship, optional
+        Known covariances of levels, under the names by which the formula calls them.
 
     Raises
     ------
     DataError
         Everything that is wrong with the data, said at once.
-    NotAvailableError
-        The formula uses a structure that this version does not fit.
 
     Warns
     -----
     DataWarning
         What deserves a look; one warning a problem.
     """
-    require_available(spec.formula)
     used, dropped = validate_columns(spec, data)
     formula = spec.formula
     rows, labels = _response_rows(spec, used)
@@ -59,13 +62,13 @@ def build_design(spec: ModelSpec, data: pd.DataFrame) -> Design:
         spec=spec,
         rows=rows,
         X=X,
-        groups=group_effects(formula.groups, used),
+        groups=group_effects(formula.groups, used, relationships),
         coding=coding,
         response_name=node_text(formula.response.expression),
         response_labels=labels,
         row_labels=used.index,
         dropped=dropped,
-        fingerprint=_fingerprint(used),
+        fingerprint=_fingerprint(used, relationships or {}),
         auxiliary=_auxiliary(spec, used, rows, labels),
         residual=None if spec.residual is None else code_residual(spec.residual, used),
     )
@@ -119,9 +122,11 @@ def _response_rows(spec: ModelSpec, data: pd.DataFrame) -> tuple[np.ndarray, tup
     return rows, labels
 
 
-def _fingerprint(data: pd.DataFrame) -> str:
+def _fingerprint(data: pd.DataFrame, relationships: Mapping[str, Relationship]) -> str:
     digest = hashlib.sha256()
     for name in sorted(data.columns, key=str):
         digest.update(repr(name).encode())
         digest.update(pd.util.hash_pandas_object(data[name], index=False, categorize=True).to_numpy().tobytes())
+    for name in sorted(relationships):
+        digest.update(repr(name).encode() + relationships[name].fingerprint)
     return digest.hexdigest()

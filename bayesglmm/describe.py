@@ -63,7 +63,10 @@ def _terms(design: Design) -> Iterator[str]:
     for group in design.groups:
         levels = group.factor.levels
         shown = ", ".join(levels[:3]) + (", ..." if len(levels) > 3 else "")
-        yield f"by {group.name} ({len(levels)} levels: {shown}): {', '.join(group.effects)}, {group.structure.name}"
+        kind = "" if group.kind is None else f", {group.kind.name}"
+        yield (
+            f"by {group.name}{kind} ({len(levels)} levels: {shown}): {', '.join(group.effects)}, {group.structure.name}"
+        )
     rows = design.residual
     if rows is not None:
         words = f"{len(rows.factor.levels)} groups of at most {rows.largest} rows"
@@ -86,12 +89,11 @@ def prior_rows(design: Design, parameters: Parameters) -> Iterator[tuple[str, st
             varies = not parameters.scales.levels[k]
             yield name + star, f"{prior}", _per_sd(prior, float(parameters.scales.columns[k])) if varies else ""
     for t, group in enumerate(design.groups):
-        for effect, prior, spread in zip(group.effects, parameters.sds[t], parameters.scales.effects[t], strict=True):
-            name = group.sd_name(effect)
+        for name, prior, spread in zip(group.sd_names(), parameters.sds[t], parameters.scales.effects[t], strict=True):
             yield name + ("*" if name in parameters.given else ""), f"{prior}", _per_sd(prior, float(spread))
         cor = parameters.cors[t]
         if cor is not None:
-            name = f"cor({group.name})"
+            name = group.cor_name
             yield name + ("*" if name in parameters.given else ""), f"{cor}", ""
     for part, priors in zip(design.family_parts, parameters.family, strict=True):
         for name, prior in zip(part.names, priors, strict=True):

@@ -245,7 +245,8 @@ class Design:
         formula = self.spec.formula
         needed = dict.fromkeys([*self.coding.columns, *_offset_columns(formula)])
         for group in self.groups:
-            needed.update(dict.fromkeys([*group.coding.columns, *group.factor.columns]))
+            kind = [] if group.kind is None else [group.kind.column]
+            needed.update(dict.fromkeys([*group.coding.columns, *group.factor.columns, *kind]))
         absent = [c for c in needed if c not in data.columns]
         if absent:
             problems = [
@@ -255,12 +256,11 @@ class Design:
         missing = data[list(needed)].isna()
         if missing.to_numpy().any():
             raise DataError([_missing_rows(str(c), missing[c]) for c in missing if missing[c].any()])
-        matrices = [g.coding.matrix(data).T for g in self.groups]
         return NewRows(
             X=self.coding.matrix(data),
             offset=offset_of(formula, data),
-            codes=tuple(g.factor.codes(data) for g in self.groups),
-            columns=tuple(np.ascontiguousarray(m) for m in matrices),
+            codes=tuple(g.new_codes(data) for g in self.groups),
+            columns=tuple(g.new_columns(data) for g in self.groups),
         )
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayesglmm.build import build_design
+from bayesglmm.covariance import read_relationships
 from bayesglmm.design import Design
-from bayesglmm.errors import NotAvailableError
 from bayesglmm.parameters import Parameters, build_parameters
 from bayesglmm.spec import ModelSpec
 
@@ -50,8 +50,10 @@ class GLMM:
         time between two rows, whole-number times or ordered categories, or ``1`` for the order of the rows),
         ``"car1(time | patient)"`` (real times), ``"cs(1 | patient)"`` (one correlation), ``"us(visit | patient)"`` (a
         correlation for every two visits); independent if left out, or ``"iid"``. Classical methods: ml and reml.
-    known_covariances : optional
-        Given covariance matrices: not available yet.
+    known_covariances : mapping, optional
+        Covariances of levels that the formula names, ``known(1 | animal, "A")``: a DataFrame with the levels in rows
+        and columns, or a pair (matrix, names) of a NumPy array or scipy.sparse matrix. Levels of the data must be
+        among the names; names without rows are predicted too.
     weights : str, optional
         Column of positive numbers that multiply the rows' log-likelihoods.
     missing : {"raise", "drop"}
@@ -85,10 +87,6 @@ class GLMM:
         missing: str = "raise",
         known_covariances: Mapping[str, Any] | None = None,
     ) -> None:
-        if known_covariances is not None:
-            raise NotAvailableError(
-                "known_covariances= (given relationship matrices) is not available yet; independent groups (1 | g) are."
-            )
         given = {
             "formula": formula,
             "family": family,
@@ -102,17 +100,25 @@ class GLMM:
         }
         left_out = {"link", "residual", "dispersion", "zero", "weights"}
         spec = ModelSpec(**{k: v for k, v in given.items() if v is not None or k not in left_out})
-        self._hold(spec, data, {})
+        self._hold(spec, data, {}, known_covariances)
 
     @classmethod
-    def from_spec(cls, spec: ModelSpec, data: pd.DataFrame, sample: Mapping[str, Any] | None = None) -> GLMM:
+    def from_spec(
+        cls,
+        spec: ModelSpec,
+        data: pd.DataFrame,
+        sample: Mapping[str, Any] | None = None,
+        known_covariances: Mapping[str, Any] | None = None,
+    ) -> GLMM:
         """Make a model from a checked specification and its data; ``sample`` holds defaults for `GLMM.sample`."""
         model = cls.__new__(cls)
-        model._hold(spec, data, sample or {})
+        model._hold(spec, data, sample or {}, known_covariances)
         return model
 
-    def _hold(self, spec: ModelSpec, data: pd.DataFrame, sample: Mapping[str, Any]) -> None:
-        self._design = build_design(spec, data)
+    def _hold(
+        self, spec: ModelSpec, data: pd.DataFrame, sample: Mapping[str, Any], known: Mapping[str, Any] | None
+    ) -> None:
+        self._design = build_design(spec, data, read_relationships(spec.formula, known))
         self._parameters = build_parameters(self._design)
         self._sample = {name: value for name, value in sample.items() if value is not None}
 
@@ -299,7 +305,7 @@ def read_model(path: str | Path) -> GLMM:
     DataError
         Everything that is wrong with the data.
     """
-    from bayesglmm.specfile import load_data, read_specification
+    from bayesglmm.specfile import load_data, load_known_covariances, read_specification
 
     file = read_specification(path)
-    return GLMM.from_spec(file.spec, load_data(file), file.sample.arguments())
+    return GLMM.from_spec(file.spec, load_data(file), file.sample.arguments(), load_known_covariances(file))

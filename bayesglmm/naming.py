@@ -21,7 +21,7 @@ _RESERVED = frozenset(
     "beta Intercept_centered slopes eta X offset size response weights weighted_rows "  # noqa: SIM905
     "coefficient slope row chain draw sample __obs__ __sample__".split()
 )
-_KINDS = ("sd", "cor", "u", "z", "variance", "precision", "Z")
+_KINDS = ("sd", "cor", "u", "z", "variance", "precision", "Z", "factor")
 #: Variables that have one piece an effect where the effects' priors differ.
 _IN_PIECES = ("sd", "variance", "precision")
 
@@ -116,7 +116,7 @@ def _fixed(design: Design) -> set[str]:
 
 def _variables(n_effects: int, label: str) -> set[str]:
     """Return the names of all variables that a group term with this label may bring into a model."""
-    whole = {f"{kind}_{label}" for kind in _KINDS} | {f"{label}_index", f"cor_{label}_cholesky"}
+    whole = {f"{kind}_{label}" for kind in _KINDS} | {f"{label}_index", f"cor_{label}_cholesky", f"cor_{label}_share"}
     return whole | {f"{kind}_{label}_{k}" for kind in _IN_PIECES for k in range(n_effects) if n_effects > 1}
 
 

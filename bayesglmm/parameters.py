@@ -12,7 +12,7 @@ from bayesglmm.coding import level_columns
 from bayesglmm.design import Design
 from bayesglmm.errors import Problem, SpecificationError
 from bayesglmm.families.parts import FamilyPart
-from bayesglmm.grouping import GroupEffects
+from bayesglmm.grouping import INTERCEPT, GroupEffects
 from bayesglmm.priors.defaults import (
     coefficient_defaults,
     correlation_default,
@@ -37,8 +37,9 @@ class Scales:
         Where the linear predictor lies and by how much it can be expected to vary.
     columns : ndarray, shape (p,)
         Standard deviation of each column of X; 1 for the intercept and for columns that do not vary.
-    effects : tuple of ndarray, each shape (q,)
-        For each group term: 1 for an intercept, the standard deviation of the centred column for a slope.
+    effects : tuple of ndarray, each shape (number of standard deviations,)
+        For each group term: 1 for an intercept, the standard deviation of the centred column for a slope; where effects
+        have one standard deviation, one number.
     levels : tuple of bool, length p
         Whether a coefficient is a level of the linear predictor (intercept, cell mean) and not a difference.
     """
@@ -72,7 +73,7 @@ class Parameters:
         The first one is for the intercept at the columns' means if ``centered``; else every prior is for the
         coefficient exactly as the formula codes it.
     sds : tuple of tuple of Prior
-        For each group term, one prior an effect.
+        For each group term, one prior a standard deviation.
     cors : tuple of (Prior or None)
         For each group term, the prior of its correlation matrix.
     family : tuple of tuple of Prior
@@ -156,7 +157,7 @@ def build_parameters(design: Design) -> Parameters:
     # One prior (or None) a parameter, in the order of _every_parameter.
     given = iter(resolution.priors)
     coefficients = [next(given) for _ in design.coefficients]
-    sds = [[next(given) for _ in g.effects] for g in design.groups]
+    sds = [[next(given) for _ in g.sd_names()] for g in design.groups]
     cors = [next(given) if g.structure.correlated else None for g in design.groups]
     family = [[next(given) for _ in part.names] for part in design.family_parts]
     residual = next(given) if design.residual is not None else None
@@ -197,8 +198,10 @@ def build_parameters(design: Design) -> Parameters:
 def _every_parameter(design: Design) -> list[Parameter]:
     """List all parameters that can have a prior: coefficients, sds, correlations, family scalars."""
     every = [Parameter.coefficient(name) for name in design.coefficients]
-    every += [Parameter.sd(g.name, e, g.sd_name(e)) for g in design.groups for e in g.effects]
-    every += [Parameter.cor(g.name) for g in design.groups if g.structure.correlated]
+    for g in design.groups:
+        words = [g.structure.keyword or ""] if g.structure.common else g.effects
+        every += [Parameter.sd(g.name, word, name) for word, name in zip(words, g.sd_names(), strict=True)]
+    every += [Parameter.cor(g.name, g.cor_name) for g in design.groups if g.structure.correlated]
     for part in design.family_parts:
         every += [Parameter.of_family(part.name, name, part.role) for name in part.names]
     return every + ([Parameter.cor(RESIDUAL)] if design.residual is not None else [])
@@ -220,8 +223,7 @@ def _unlike(design: Design, given: Sequence[Sequence[Prior | None]]) -> Iterator
 def _improper(design: Design, given: Sequence[Sequence[Prior | None]]) -> Iterator[Problem]:
     """Yield the flat priors of standard deviations that need more levels than there are."""
     for group, priors in zip(design.groups, given, strict=True):
-        for effect, prior in zip(group.effects, priors, strict=True):
-            name = group.sd_name(effect)
+        for name, prior in zip(group.sd_names(), priors, strict=True):
             needed = minimum_levels(prior) if prior is not None else 1
             if group.n_levels < needed:
                 message = (
@@ -246,5 +248,11 @@ def _spreads(columns: np.ndarray) -> np.ndarray:
 
 
 def _effect_spreads(group: GroupEffects) -> np.ndarray:
-    slopes = _spreads(group.slopes)
-    return np.concatenate([[1.0], slopes]) if group.has_intercept else slopes
+    columns = group.columns()
+    spreads = _spreads(columns if group.kind is None else columns[:, group.kind.inside])
+    if group.effects[0] == INTERCEPT:
+        spreads[0] = 1.0
+    if group.structure.common:
+        # Indicators of the places of one factor count as an intercept does.
+        return np.array([1.0 if all(group.coding.categorical) else np.sqrt(np.mean(spreads**2))])
+    return spreads

@@ -64,7 +64,7 @@ class Published:
 def misnamed(columns: Sequence[Published], design: Design) -> Iterator[str]:
     """Yield a sentence for every name in ``columns`` that no parameter of the model has."""
     names = list(design.coefficients)
-    names += [group.sd_name(effect) for group in design.groups for effect in group.effects]
+    names += [name for group in design.groups for name in group.sd_names()]
     names += [name for group in design.groups for name in group.cor_names()]
     names += design.family_names
     names += structure_of(design.residual).names(design.residual) if design.residual is not None else ()

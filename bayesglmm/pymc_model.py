@@ -183,11 +183,11 @@ def _group_part(
     codes = pm.Data(f"{called.label}_index", group.codes, dims="row")
     if group.n_effects == 1:
         sd = _scale(pm, pt, called.sd, priors, None)
-        z = pm.Normal(called.z, 0.0, 1.0, dims=called.level_dim)
+        z = _standardised(pm, group, called)
         u = pm.Deterministic(called.u, sd * z, dims=called.level_dim)
         share = u[codes]
         return share if group.has_intercept else share * _column(pm, called, group, 0)
-    sd = _scale(pm, pt, called.sd, priors, called.effect_dim)
+    sd = _scale(pm, pt, called.sd, priors, None if group.structure.common else called.effect_dim)
     z = pm.Normal(called.z, 0.0, 1.0, dims=(called.level_dim, called.effect_dim))
     square = (called.effect_dim, called.effect_dim_bis)
     L = group.structure.graph(pm, pt, called.label, square, group.n_effects, eta_lkj)
@@ -195,6 +195,14 @@ def _group_part(
     u = pm.Deterministic(called.u, mixed * sd, dims=(called.level_dim, called.effect_dim))
     columns = pm.Data(f"Z_{called.label}", group.columns().T, dims=("row", called.effect_dim))
     return pt.sum(u[codes] * columns, axis=1)
+
+
+def _standardised(pm: Any, group: GroupEffects, called: GroupNames) -> Any:
+    """Return scalar effects of variance 1: independent, or with their known covariance."""
+    if group.structure.relationship is None:
+        return pm.Normal(called.z, 0.0, 1.0, dims=called.level_dim)
+    factor = pm.Data(f"factor_{called.label}", group.structure.relationship.factor.toarray())
+    return pm.MvNormal(called.z, np.zeros(group.n_levels), chol=factor, dims=called.level_dim)
 
 
 def _column(pm: Any, called: GroupNames, group: GroupEffects, k: int) -> Any:

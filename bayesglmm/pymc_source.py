@@ -167,10 +167,15 @@ def _group_lines(
     index = f"index_{g}"
     if group.n_effects == 1:
         yield f"# Group effects {g}, of {group.name!r}."
-        yield "# u = sd * z, z standard normal."
+        related = group.structure.relationship is not None
+        yield "# u = sd * z, z normal with a known covariance." if related else "# u = sd * z, z standard normal."
         yield f"{index} = pm.Data({called.label + '_index'!r}, {g}_levels, dims='row')"
         yield from _scale_lines(f"sd_{g}", called.sd, priors, None)
-        yield f"z_{g} = pm.Normal({called.z!r}, 0.0, 1.0, dims={level!r})"
+        if related:
+            yield f"factor_{g} = pm.Data({'factor_' + called.label!r}, {g}_factor)"
+            yield f"z_{g} = pm.MvNormal({called.z!r}, np.zeros({group.n_levels}), chol=factor_{g}, dims={level!r})"
+        else:
+            yield f"z_{g} = pm.Normal({called.z!r}, 0.0, 1.0, dims={level!r})"
         yield f"u_{g} = pm.Deterministic({called.u!r}, sd_{g} * z_{g}, dims={level!r})"
         column = f" * pm.Data({'Z_' + called.label!r}, {g}_columns, dims='row')"
         yield f"eta = eta + u_{g}[{index}]{'' if group.has_intercept else column}"
@@ -183,7 +188,7 @@ def _group_lines(
     yield f"# Group effects {g}, of {group.name!r}."
     yield f"# {how}, z standard normal; one row of u a level."
     yield f"{index} = pm.Data({called.label + '_index'!r}, {g}_levels, dims='row')"
-    yield from _scale_lines(f"sd_{g}", called.sd, priors, effect)
+    yield from _scale_lines(f"sd_{g}", called.sd, priors, None if group.structure.common else effect)
     yield f"z_{g} = pm.Normal({called.z!r}, 0.0, 1.0, dims={(level, effect)!r})"
     yield from factor
     yield f"u_{g} = pm.Deterministic({called.u!r}, ({mixed}) * sd_{g}, dims={(level, effect)!r})"
@@ -270,6 +275,9 @@ def _data_statements(design: Design, parameters: Parameters) -> Iterator[str]:
     for t, group in enumerate(design.groups):
         codes = array_text(f"g{t}_levels", group.codes, "int32")
         yield f"# Group effects g{t}: the level of each row, counted from 0.\n{codes}"
+        if group.structure.relationship is not None:
+            factor = columns_text(f"g{t}_factor", group.structure.relationship.factor.toarray())
+            yield f"# Cholesky factor of the known covariance of the effects g{t}.\n{factor}"
         if group.n_effects > 1 or not group.has_intercept:
             matrix = np.ascontiguousarray(group.columns().T)
             name = f"g{t}_columns"

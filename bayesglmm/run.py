@@ -19,7 +19,7 @@ from bayesglmm.frequentist.registry import option_names
 from bayesglmm.model import GLMM
 from bayesglmm.outputs import document, json_text, prepare_folder, run_record, write_run
 from bayesglmm.published import Published, misnamed
-from bayesglmm.specfile import ModelFile, load_data, override, read_specification
+from bayesglmm.specfile import ModelFile, load_data, load_known_covariances, override, read_specification
 
 if TYPE_CHECKING:
     from bayesglmm.bayes.posterior import Posterior
@@ -98,7 +98,7 @@ def _model(path: Path, settings: Sequence[str]) -> tuple[ModelFile, GLMM, list[s
     file = override(read_specification(path), settings)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", DataWarning)
-        model = GLMM.from_spec(file.spec, load_data(file))
+        model = GLMM.from_spec(file.spec, load_data(file), known_covariances=load_known_covariances(file))
     return file, model, [str(w.message) for w in caught if issubclass(w.category, DataWarning)]
 
 

@@ -270,7 +270,7 @@ def _check_response(formula: Formula) -> None:
             "an effect of a group term",
             [c for g in groups if g.effects.terms is not None for c in columns(g.effects.terms)],
         ),
-        ("a grouping factor", [c for g in groups for c in g.factor.columns]),
+        ("a grouping factor", [c for g in groups for c in (*g.factor.columns, *([g.by] if g.by else []))]),
     )
     said = [what for what, used in uses if name in used]
     if said:

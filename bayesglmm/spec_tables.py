@@ -139,6 +139,8 @@ class ModelFile(_Table):
         The ``[priors]`` table; also in ``model``.
     model : ModelSpec
         The ``[model]`` table with the priors.
+    known_covariances : mapping of str to str
+        The ``[known_covariances]`` table: files that hold the matrices that the formula names.
     sample : SampleTable
         Settings of the sampler.
     compare : CompareTable
@@ -153,6 +155,7 @@ class ModelFile(_Table):
     data: DataTable = Field(description='Write [data] and, below it, dataset = "salamander" or path = "file.csv".')
     priors: FrozenDict[str, Prior] = FrozenDict()
     model: ModelSpec = Field(description='Write [model] and, below it, formula = "y ~ x + (1 | g)".')
+    known_covariances: FrozenDict[str, str] = FrozenDict()
     sample: SampleTable = SampleTable()
     compare: CompareTable = CompareTable()
     published: tuple[PublishedTable, ...] = ()
@@ -177,6 +180,20 @@ class ModelFile(_Table):
     @classmethod
     def _read_priors(cls, given: Any) -> FrozenDict[str, Prior]:
         return read_priors(given)
+
+    @field_validator("known_covariances", mode="before")
+    @classmethod
+    def _allowed_paths(cls, given: Any, info: ValidationInfo) -> FrozenDict[str, str]:
+        if not isinstance(given, Mapping):
+            raise ComplaintsError.one(f'{shown(given)} is given; a table such as A = "A.csv" is needed.')
+        folder = info.context.folder if isinstance(info.context, TomlSource) else None
+        wrong = []
+        for key, path in given.items():
+            said = "text in quotes is needed." if not isinstance(path, str) else path_complaint(path, folder)
+            wrong += [Located((key,), said, "path")] if said is not None else []
+        if wrong:
+            raise ComplaintsError(wrong)
+        return FrozenDict(given)
 
     @field_validator("model", mode="before")
     @classmethod

@@ -18,7 +18,16 @@ from bayesglmm.toml_source import TomlSource, parse_source, read_source
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ModelFile", "as_dict", "dumps", "load_data", "loads", "override", "read_specification"]
+__all__ = [
+    "ModelFile",
+    "as_dict",
+    "dumps",
+    "load_data",
+    "load_known_covariances",
+    "loads",
+    "override",
+    "read_specification",
+]
 
 SCHEMA = 1
 
@@ -75,6 +84,23 @@ def load_data(file: ModelFile) -> pd.DataFrame:
         return load_dataset(file.data.dataset)
     source = file.source
     return read_data(str(file.data.path), source.folder or Path.cwd(), source.where(("data", "path")))
+
+
+def load_known_covariances(file: ModelFile) -> dict[str, pd.DataFrame]:
+    """Load the known covariances of a specification: names of levels in the header and in the first column.
+
+    Raises
+    ------
+    SpecificationError
+        A path is not allowed, or a file cannot be read.
+    """
+    source, found = file.source, {}
+    for key, path in file.known_covariances.items():
+        frame = read_data(path, source.folder or Path.cwd(), source.where(("known_covariances", key)))
+        named = frame.set_index(frame.columns[0])
+        named.index = named.index.astype(str)
+        found[key] = named
+    return found
 
 
 def as_dict(file: ModelFile) -> dict[str, Any]:

@@ -21,8 +21,9 @@ _WORTH = 2.0
 
 def choose_target(density: JointDensity) -> Target:
     """Return what to sample: measured costs of an evaluation times the steps that a draw takes."""
-    # The marginal density sums rows that are independent given the effects.
-    independent = density.design.residual is None
+    # The marginal density sums rows that are independent given the effects, of levels that are independent.
+    related = any(g.structure.relationship is not None for g in density.design.groups)
+    independent = density.design.residual is None and not related
     if density.design.is_linear and independent and _marginal_is_cheaper(density):
         target = marginal_target(density)
         if target is not None:

@@ -38,12 +38,14 @@ def labelled_draws(record: ModelRecord, posterior: xr.Dataset, group: bool = Fal
     for k, name in enumerate(record.coefficients):
         yield Labelled("fixed", name, posterior["beta"].values[..., k])
     for term in record.groups:
-        sd = _with_effects(posterior[f"sd_{term.label}"].values, term)
+        sd = posterior[f"sd_{term.label}"].values
+        sd = sd[..., None] if term.scalar or term.common else sd
         for k, name in enumerate(term.sd_names):
             yield Labelled("sd", name, sd[..., k])
     for term in record.groups:
         if term.cor_names:
             cor = posterior[f"cor_{term.label}"].values
+            cor = cor[..., None] if term.common else cor
             for k, name in enumerate(term.cor_names):
                 yield Labelled("cor", name, cor[..., k])
     if record.residual is not None:

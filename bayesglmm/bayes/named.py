@@ -19,7 +19,7 @@ def named_values(density: JointDensity, x: np.ndarray) -> dict[str, np.ndarray]:
     values = {"beta": natural.beta} if natural.beta.shape[-1] else {}
     for t, (group, called) in enumerate(zip(density.design.groups, names.groups, strict=True)):
         scalar = group.n_effects == 1
-        values[called.sd] = natural.sd[t][..., 0] if scalar else natural.sd[t]
+        values[called.sd] = natural.sd[t][..., 0] if group.n_sds == 1 else natural.sd[t]
         if group.structure.correlated:
             values[called.cor] = natural.cor[t]
         values[called.u] = natural.u[t][..., 0] if scalar else natural.u[t]

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import xarray as xr
+from scipy.special import logit
 
 from bayesglmm.bayes.family_rows import simulated
 from bayesglmm.bayes.residual import residuals_at
 from bayesglmm.bayes.settings import checked_seed, fresh_seed
 from bayesglmm.bayes.tree import coordinates_of, dimensions_of, stored_values
+from bayesglmm.covariance.correlation import factor_of
 from bayesglmm.design import Design
 from bayesglmm.engine.effects import EffectColumns
 from bayesglmm.errors import NotAvailableError, Problem, SpecificationError
@@ -57,7 +59,7 @@ def simulate_prior(design: Design, parameters: Parameters, draws: int, seed: int
     names = Names.of(design)
     coords = coordinates_of(design, names)
     dims = dimensions_of(design, names)
-    stored = stored_values(names, values)
+    stored = stored_values(design, names, values)
     prior_draws = {name: (("chain", "draw", *dims.get(name, ())), v[None]) for name, v in stored.items()}
     used = {d for named, _ in prior_draws.values() for d in named} & set(coords)
     index = {"chain": [0], "draw": np.arange(int(draws))}
@@ -80,7 +82,7 @@ def _flat(design: Design, parameters: Parameters) -> Iterator[str]:
     """Yield the names of the parameters whose prior is no probability distribution."""
     named = list(zip(design.coefficients, parameters.coefficients, strict=True))
     for group, priors in zip(design.groups, parameters.sds, strict=True):
-        named += [(group.sd_name(e), p) for e, p in zip(group.effects, priors, strict=True)]
+        named += list(zip(group.sd_names(), priors, strict=True))
     named += zip(design.family_names, (p for part in parameters.family for p in part), strict=True)
     yield from (name for name, prior in named if not prior.distribution.is_proper)
 
@@ -99,14 +101,21 @@ def _parameters(
     for t, (group, called) in enumerate(zip(design.groups, Names.of(design).groups, strict=True)):
         q = group.n_effects
         sd = _draw_scales(rng, parameters.sds[t], draws)
-        cor = np.broadcast_to(np.eye(q), (draws, q, q))
-        prior = parameters.cors[t]
-        if prior is not None:
+        L = np.broadcast_to(np.eye(q), (draws, q, q))
+        prior, structure = parameters.cors[t], group.structure
+        if prior is not None and structure.lower is not None:
+            share = rng.beta(prior.params["eta"], prior.params["eta"], draws)
+            values[called.cor] = structure.lower(q) + (1.0 - structure.lower(q)) * share
+            L = np.array([factor_of(structure, logit(s)[None], q) for s in share])
+        elif prior is not None:
             cor = DISTRIBUTIONS[prior.dist].draw(rng, prior.params, (draws, q, q))
             values[called.cor] = cor
-        factor = sd[:, :, None] * np.linalg.cholesky(cor)
-        u = np.einsum("dik,djk->dji", factor, rng.standard_normal((draws, group.n_levels, q)))
-        values[called.sd] = sd[:, 0] if q == 1 else sd
+            L = np.linalg.cholesky(cor)
+        z = rng.standard_normal((draws, group.n_levels, q))
+        if structure.relationship is not None:
+            z = (structure.relationship.factor @ z[:, :, 0].T).T[:, :, None]
+        u = np.einsum("dik,djk->dji", sd[:, :, None] * L, z)
+        values[called.sd] = sd[:, 0] if group.n_sds == 1 else sd
         values[called.u] = u[..., 0] if q == 1 else u
         effects.append(u.reshape(draws, -1))
     for part, priors in zip(design.family_parts, parameters.family, strict=True):

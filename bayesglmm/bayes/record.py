@@ -35,6 +35,10 @@ class GroupRecord(_Record):
         Prior of each standard deviation.
     cor : Prior or None
         Prior of the correlation matrix.
+    common : bool
+        Whether the effects have one standard deviation and, where they are correlated, one correlation.
+    beside : str
+        What tells a scalar effect's name from that of another term of the same factor; empty most often.
     """
 
     name: str
@@ -45,6 +49,8 @@ class GroupRecord(_Record):
     cor_names: tuple[str, ...]
     sds: tuple[dict[str, Any], ...]
     cor: dict[str, Any] | None
+    common: bool = False
+    beside: str = ""
 
     @property
     def scalar(self) -> bool:
@@ -53,7 +59,9 @@ class GroupRecord(_Record):
 
     def effect_name(self, level: str, effect: str) -> str:
         """Return the name of one group effect, ``female[12]`` or ``subject[308, days]``."""
-        return f"{self.name}[{level}]" if self.effects == ("Intercept",) else f"{self.name}[{level}, {effect}]"
+        if self.effects != ("Intercept",):
+            return f"{self.name}[{level}, {effect}]"
+        return f"{self.name}[{level}, {self.beside}]" if self.beside else f"{self.name}[{level}]"
 
 
 class FamilyRecord(_Record):
@@ -190,10 +198,12 @@ class ModelRecord(_Record):
                 label=called.label,
                 level_dim=called.level_dim,
                 effects=group.effects,
-                sd_names=tuple(group.sd_name(e) for e in group.effects),
+                sd_names=group.sd_names(),
                 cor_names=group.cor_names(),
                 sds=tuple(p.model_dump() for p in sds),
                 cor=None if cor is None else cor.model_dump(),
+                common=group.structure.common,
+                beside=group.qualifier if group.kind is None else "",
             )
             for group, called, sds, cor in zip(
                 design.groups, names.groups, parameters.sds, parameters.cors, strict=True
@@ -228,9 +238,9 @@ class ModelRecord(_Record):
         shapes: dict[str, tuple[int | None, ...]] = {"beta": (len(self.coefficients),)} if self.coefficients else {}
         for term in self.groups:
             several = () if term.scalar else (len(term.effects),)
-            shapes |= {f"sd_{term.label}": several, f"u_{term.label}": (None, *several)}
+            shapes |= {f"sd_{term.label}": () if term.common else several, f"u_{term.label}": (None, *several)}
             if term.cor is not None:
-                shapes[f"cor_{term.label}"] = (len(term.cor_names),)
+                shapes[f"cor_{term.label}"] = () if term.common else (len(term.cor_names),)
         shapes |= {part.name: () if part.dim is None else (len(part.names),) for part in self.family_parts}
         if self.residual is not None:
             shapes[COR_VARIABLE] = (len(self.residual.cor_names),) if self.residual.visits else ()

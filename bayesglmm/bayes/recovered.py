@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from scipy.special import logit
 
+from bayesglmm.covariance.correlation import factor_of
 from bayesglmm.density import JointDensity
 from bayesglmm.naming import Names
 from bayesglmm.priors.scalar import ScalarPrior
@@ -43,10 +45,15 @@ def recovered_points(density: JointDensity, draws: Mapping[str, np.ndarray]) -> 
         for t, (group, called) in enumerate(zip(design.groups, Names.of(design).groups, strict=True)):
             q = group.n_effects
             L = np.broadcast_to(np.eye(q), (k, q, q))
-            if group.structure.correlated:
+            if group.structure.lower is not None:
+                low = group.structure.lower(q)
+                share = logit((draws[called.cor] - low) / (1.0 - low))
+                x[:, layout.correlations(t)] = share[:, None]
+                L = np.array([factor_of(group.structure, s[None], q) for s in share])
+            elif group.structure.correlated:
                 L = _factors(draws[called.cor], q)
                 x[:, layout.correlations(t)] = _plane(L)
-            spherical = draws[called.u].reshape(k, group.n_levels, q) / draws[called.sd].reshape(k, 1, q)
+            spherical = draws[called.u].reshape(k, group.n_levels, q) / draws[called.sd].reshape(k, 1, -1)
             x[:, layout.z(t)] = _solved(L, spherical).reshape(k, -1)
     curved = [position for position, prior in enumerate(scalars) if prior.transform in (LOG, INTERVAL, ORDERED)]
     return x, np.isfinite(x).all(axis=1) & (np.abs(x[:, curved]) < _FARTHEST).all(axis=1)

@@ -39,9 +39,9 @@ def dimensions_of(design: Design, names: Names) -> dict[str, tuple[str, ...]]:
     dims: dict[str, tuple[str, ...]] = {"beta": ("coefficient",)}
     for group, called in zip(design.groups, names.groups, strict=True):
         several = (called.effect_dim,) if group.n_effects > 1 else ()
-        dims[called.sd] = several
+        dims[called.sd] = () if group.structure.common else several
         dims[called.u] = (called.level_dim, *several)
-        dims[called.cor] = (_pair_dim(called, names),)
+        dims[called.cor] = () if group.structure.common else (_pair_dim(called, names),)
     if design.residual is not None and design.residual.patterned:
         dims[COR_VARIABLE] = (f"{RESIDUAL}_pair",)
     dims |= {part.name: (part.dim,) for part in design.family_parts if part.dim is not None}
@@ -66,14 +66,15 @@ def _pair_dim(called: GroupNames, names: Names) -> str:
     return next(free for free in (dim + "_" * k for k in itertools.count()) if free not in taken)
 
 
-def stored_values(names: Names, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def stored_values(design: Design, names: Names, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return draws as they are stored: of a correlation matrix (..., q, q) the strict lower triangle, row by row.
 
     Its diagonal never varies and its upper triangle says nothing new: every summary would show both.
     """
     # A matrix where visits are paired, one number otherwise.
     residual = {n for n in values if n == COR_VARIABLE and values[n].ndim > 2}
-    matrices = {called.cor for called in names.groups} | residual
+    each = zip(design.groups, names.groups, strict=True)
+    matrices = {called.cor for group, called in each if not group.structure.common} | residual
     return {n: v[(..., *np.tril_indices(v.shape[-1], -1))] if n in matrices else v for n, v in values.items()}
 
 
@@ -89,7 +90,7 @@ def tree_of(design: Design, parameters: Parameters, raw: RawDraws, settings: Sam
     names = Names.of(design)
     dims = dimensions_of(design, names)
     coords = coordinates_of(design, names)
-    values = stored_values(names, raw.values)
+    values = stored_values(design, names, raw.values)
     sampled = {name: (("chain", "draw", *dims.get(name, ())), v) for name, v in values.items()}
     statistics = {name: (("chain", "draw"), values) for name, values in raw.statistics.items()}
     groups = {

@@ -4,13 +4,32 @@ One file a structure. `STRUCTURES` is the registry; `correlation.py` holds the c
 calls. A newcomer is one file, one line in the registry and one branch in the dispatch.
 """
 
+from bayesglmm.covariance.autoregressive import AUTOREGRESSIVE, autoregressive
+from bayesglmm.covariance.compound import COMPOUND_SYMMETRY
 from bayesglmm.covariance.diagonal import INDEPENDENT, SCALAR
+from bayesglmm.covariance.known import KNOWN, known
 from bayesglmm.covariance.record import Structure
+from bayesglmm.covariance.relationship import Relationship, read_relationship, read_relationships
 from bayesglmm.covariance.unstructured import UNSTRUCTURED
 
-__all__ = ["INDEPENDENT", "SCALAR", "STRUCTURES", "UNSTRUCTURED", "Structure", "structure_for"]
+__all__ = [
+    "AUTOREGRESSIVE",
+    "COMPOUND_SYMMETRY",
+    "INDEPENDENT",
+    "KNOWN",
+    "SCALAR",
+    "STRUCTURES",
+    "UNSTRUCTURED",
+    "Relationship",
+    "Structure",
+    "autoregressive",
+    "known",
+    "read_relationship",
+    "read_relationships",
+    "structure_for",
+]
 
-STRUCTURES = {s.name: s for s in (SCALAR, INDEPENDENT, UNSTRUCTURED)}
+STRUCTURES = {s.name: s for s in (SCALAR, INDEPENDENT, UNSTRUCTURED, COMPOUND_SYMMETRY, AUTOREGRESSIVE, KNOWN)}
 
 
 def structure_for(n_effects: int, correlated: bool) -> Structure:

@@ -93,6 +93,7 @@ class JointDensity:
             parameters.table,
             parameters.lkj,
             *self.centring.arrays,
+            *self.layout.precision,
         )
 
     def evaluator(self) -> Evaluator:

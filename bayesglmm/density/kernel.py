@@ -13,8 +13,10 @@ import numpy as np
 
 from bayesglmm.compiled import jitable
 from bayesglmm.covariance.correlation import correlation_adjoint, correlation_factor
+from bayesglmm.covariance.known import KNOWN_CODE
 from bayesglmm.density.centring import center_term, center_term_adjoint
-from bayesglmm.density.layout import COR, LEVELS, SD, STRUCTURE, Q, Z
+from bayesglmm.density.known_precision import precision_times
+from bayesglmm.density.layout import COR, GAPS, LEVELS, SD, SDS, STRUCTURE, Q, Z
 from bayesglmm.density.nesting import GU, SPHERICAL, WORK_ROWS, C, R, U, W, nest_effects, nest_effects_adjoint
 from bayesglmm.density.row_call import call_row_pass
 from bayesglmm.families.elementary import add_in_any_order
@@ -98,10 +100,11 @@ def natural_scalars(x, table, center, values, slopes, grad):  # type: ignore[no-
 def group_factor(term, x, values, eta_lkj, L, Lambda):  # type: ignore[no-untyped-def]  # compiled
     """Fill L and Lambda = diag(sd) L (q, q) of one group term; return the log prior of its correlations."""
     q = term[Q]
-    log_prior = correlation_factor(term[STRUCTURE], x[term[COR] :], eta_lkj, L)
+    log_prior = correlation_factor(term[STRUCTURE], x[term[COR] :], eta_lkj, term[GAPS:], L)
     for i in range(q):
+        sd = values[term[SD] + (i if term[SDS] > 1 else 0)]
         for k in range(i + 1):
-            Lambda[i, k] = values[term[SD] + i] * L[i, k]
+            Lambda[i, k] = sd * L[i, k]
     return log_prior
 
 
@@ -122,10 +125,10 @@ def spread_effects(term, z, Lambda, u):  # type: ignore[no-untyped-def]  # compi
 
 
 @jitable
-def _pull_back(term, x, values, eta_lkj, C, r, z, gu, gz, grad):  # type: ignore[no-untyped-def]  # compiled
+def _pull_back(term, x, values, eta_lkj, C, r, known, z, gu, gz, grad):  # type: ignore[no-untyped-def]  # compiled
     """Turn gu = d/du of one group term into the gradient in w (priors included), sd (natural) and correlations.
 
-    ``gz`` is work space. Returns the gradient in the standard deviations, shape (q,).
+    ``gz`` is work space. Returns the gradient in the standard deviation of each effect, shape (q,).
     """
     q = term[Q]
     L, Lambda, g_lambda = np.zeros((q, q)), np.zeros((q, q)), np.zeros((q, q))
@@ -133,6 +136,11 @@ def _pull_back(term, x, values, eta_lkj, C, r, z, gu, gz, grad):  # type: ignore
     if q == 1:
         for j in range(term[LEVELS]):
             gz[j] = Lambda[0, 0] * gu[j] - z[j]
+        if term[STRUCTURE] == KNOWN_CODE:
+            along = np.empty(z.shape[0])
+            precision_times(term[GAPS], known, z, along)
+            for j in range(term[LEVELS]):
+                gz[j] += z[j] - along[j]
         g_lambda[0, 0] = sum_of_products(gu, z)
     else:
         for j in range(term[LEVELS]):
@@ -147,8 +155,8 @@ def _pull_back(term, x, values, eta_lkj, C, r, z, gu, gz, grad):  # type: ignore
     for i in range(q):
         for k in range(i + 1):
             g_sd[i] += g_lambda[i, k] * L[i, k]
-            g_lambda[i, k] *= values[term[SD] + i]
-    correlation_adjoint(term[STRUCTURE], x[term[COR] :], eta_lkj, L, g_lambda, grad[term[COR] :])
+            g_lambda[i, k] *= values[term[SD] + (i if term[SDS] > 1 else 0)]
+    correlation_adjoint(term[STRUCTURE], x[term[COR] :], eta_lkj, term[GAPS:], L, g_lambda, grad[term[COR] :])
     return g_sd
 
 
@@ -174,10 +182,11 @@ def _nodes(nested, first, offsets, source, offset, out):  # type: ignore[no-unty
 
 
 @jitable
-def fill_effects(x, values, terms, lkj, centring, work, z, u):  # type: ignore[no-untyped-def]  # compiled
+def fill_effects(x, values, terms, lkj, centring, known, work, z, u):  # type: ignore[no-untyped-def]  # compiled
     """Fill z and u of all terms; return log densities of correlations and z and the log Jacobian of the centring.
 
-    ``work`` is that of `work_space`; it keeps what the reverse pass needs.
+    ``known`` holds the rows of `known_precision`. ``work`` is that of `work_space`; it keeps what the reverse pass
+    needs.
     """
     information, score, nested, first, ancestors, couplings = centring
     offsets, node, k, _gk, sigma = work
@@ -195,6 +204,8 @@ def fill_effects(x, values, terms, lkj, centring, work, z, u):  # type: ignore[n
         w, block_of, r = x[head + at : head + at + size], information[block : block + size * q], score[at : at + size]
         total += center_term(q, Lambda, block_of, r, w, own)
         spread_effects(term, own, Lambda, u[at : at + size])
+        if term[STRUCTURE] == KNOWN_CODE:
+            total += 0.5 * (sum_of_products(own, own) - precision_times(term[GAPS], known, own, np.empty(size)))
     if nested.shape[0]:
         for d in range(nested.shape[0]):
             sigma[d] = values[terms[nested[d], SD]]
@@ -235,7 +246,9 @@ def _pull_back_nested(x, derivatives, terms, centring, work, gu, grad):  # type:
 
 
 @jitable
-def _pull_back_effects(x, values, derivatives, terms, lkj, centring, work, z, u, gu, grad):  # type: ignore[no-untyped-def]
+def _pull_back_effects(  # type: ignore[no-untyped-def]
+    x, values, derivatives, terms, lkj, centring, known, work, z, u, gu, grad
+):
     """Turn gu into the gradients in w, standard deviations and correlations; u is overwritten."""
     information, score, nested = centring[0], centring[1], centring[2]
     offsets = work[0]
@@ -248,17 +261,18 @@ def _pull_back_effects(x, values, derivatives, terms, lkj, centring, work, z, u,
         size = term[LEVELS] * q
         block_of, r, own = information[block : block + size * q], score[at : at + size], z[at : at + size]
         # u is not needed any more: its place holds the gradient in z.
-        g_sd = _pull_back(term, x, values, lkj[t], block_of, r, own, gu[at : at + size], u[at : at + size], grad)
+        g_sd = _pull_back(term, x, values, lkj[t], block_of, r, known, own, gu[at : at + size], u[at : at + size], grad)
         for i in range(q):
-            grad[term[SD] + i] += g_sd[i] * derivatives[term[SD] + i]
+            sd = term[SD] + (i if term[SDS] > 1 else 0)
+            grad[sd] += g_sd[i] * derivatives[sd]
 
 
 @jitable
-def joint(row_pass, data, x, center, terms, table, lkj, centring, grad):  # type: ignore[no-untyped-def]  # compiled
+def joint(row_pass, data, x, center, terms, table, lkj, centring, known, grad):  # type: ignore[no-untyped-def]  # compiled
     """Fill grad and return the log density of x, but for the constants that depend on data alone.
 
-    Arguments: address of the family's pass over the rows and that of its data (see `native`); x; center (p,); terms
-    (terms, 8); table (scalars, 8) of priors; lkj (terms,); `Centring.arrays`; grad.
+    Arguments: address of the family's pass over the rows and that of its data (see `native`); x; center (p,);
+    `Layout.terms`; table (scalars, 8) of priors; lkj (terms,); `Centring.arrays`; `Layout.precision`; grad.
     """
     p, n_scalars, n_terms = center.shape[0], table.shape[0], terms.shape[0]
     n_z = centring[1].shape[0]
@@ -266,10 +280,10 @@ def joint(row_pass, data, x, center, terms, table, lkj, centring, grad):  # type
     z, u, gu = np.empty(n_z), np.empty(n_z), np.empty(n_z)
     work = work_space(terms, centring)
     total = natural_scalars(x, table, center, values, derivatives, grad)
-    total += fill_effects(x, values, terms, lkj, centring, work, z, u)
+    total += fill_effects(x, values, terms, lkj, centring, known, work, z, u)
     n_sds = 0
     for t in range(n_terms):
-        n_sds += terms[t, Q]
+        n_sds += terms[t, SDS]
 
     first = p + n_sds
     sums = np.empty(1 + n_scalars - first)
@@ -279,7 +293,7 @@ def joint(row_pass, data, x, center, terms, table, lkj, centring, grad):  # type
     pull_back_scalars(table, first, sums[1:], derivatives, grad)
     for k in range(p):  # through the centring of the columns and the transforms
         grad[k] += (g_beta[k] - center[k] * g_beta[0]) * derivatives[k]
-    _pull_back_effects(x, values, derivatives, terms, lkj, centring, work, z, u, gu, grad)
+    _pull_back_effects(x, values, derivatives, terms, lkj, centring, known, work, z, u, gu, grad)
     if not math.isfinite(total):
         # The prior vanishes here or the predictor overflows; what inf - inf gives is no density either.
         for k in range(grad.shape[0]):

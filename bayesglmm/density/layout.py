@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayesglmm.density.known_precision import precision_rows
 from bayesglmm.design import Design
 
-__all__ = ["COR", "HAS_INTERCEPT", "LEVELS", "SD", "SLOPE", "STRUCTURE", "Layout", "Q", "Z"]
+__all__ = ["COR", "GAPS", "HAS_INTERCEPT", "LEVELS", "SD", "SDS", "SLOPE", "STRUCTURE", "Layout", "Q", "Z"]
 
-#: Columns of ``Layout.terms``.
-STRUCTURE, Q, LEVELS, HAS_INTERCEPT, SLOPE, SD, COR, Z = range(8)
+#: Columns of ``Layout.terms``; distances between neighbouring effects stand in ``GAPS`` and after it.
+STRUCTURE, Q, LEVELS, HAS_INTERCEPT, SLOPE, SD, COR, Z, SDS, GAPS = range(10)
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,9 +25,14 @@ class Layout:
         Length of each part. Behind the family's scalars stand the correlation coordinates of a residual structure,
         which the pass over the rows takes with them. ``z`` holds the standardised group effects: term after term, level
         after level.
-    terms : ndarray of int64, shape (n_terms, 8)
+    terms : ndarray of int64, shape (n_terms, 9 + widest)
         For each group term: structure code, effects q, levels J, whether the first effect is an intercept, first row in
-        the stacked slope columns, and the positions in x of its first sd, first correlation coordinate and first z.
+        the stacked slope columns, the positions in x of its first sd, first correlation coordinate and first z, the
+        number of its sds, and the distances between neighbouring effects.
+    cells : ndarray of int64, shape (n_terms, 9 + widest)
+        The same as rows see it: a term whose rows touch one effect of their level each has as many scalar levels.
+    precision : tuple of ndarray
+        Rows of A^-1 of all terms with a known covariance (see `known_precision`).
     """
 
     n_coefficients: int
@@ -35,22 +41,34 @@ class Layout:
     n_correlations: int
     n_effects: int
     terms: np.ndarray
+    cells: np.ndarray
+    precision: tuple[np.ndarray, np.ndarray, np.ndarray]
 
     @classmethod
     def of(cls, design: Design) -> Layout:
         """Lay out the parameters of ``design``."""
         p = len(design.coefficients)
-        n_sds = sum(g.n_effects for g in design.groups)
+        n_sds = sum(g.n_sds for g in design.groups)
         n_family = len(design.family_names) + design.n_residual
         n_correlations = sum(g.n_correlations for g in design.groups)
-        terms = np.zeros((len(design.groups), 8), dtype=np.int64)
+        widest = max((g.n_effects for g in design.groups), default=1)
+        terms = np.zeros((len(design.groups), GAPS + widest), dtype=np.int64)
+        cells = np.zeros_like(terms)
         slope, sd, cor = 0, p, p + n_sds + n_family
-        z = cor + n_correlations
+        z, row = cor + n_correlations, 0
         for t, g in enumerate(design.groups):
             q = g.n_effects
-            terms[t] = (g.structure.code, q, g.n_levels, g.has_intercept, slope, sd, cor, z)
-            slope, sd, cor, z = slope + len(g.slopes), sd + q, cor + g.n_correlations, z + g.size
-        return cls(p, n_sds, n_family, n_correlations, design.n_effects, terms)
+            _, columns, touched = g.cells
+            terms[t, :GAPS] = (g.structure.code, q, g.n_levels, g.has_intercept, slope, sd, cor, z, g.n_sds)
+            terms[t, GAPS : GAPS + q - 1] = g.structure.gaps or 1
+            if g.structure.relationship is not None:
+                terms[t, GAPS] = row
+                row += g.n_levels + 1
+            cells[t] = terms[t]
+            cells[t, [Q, LEVELS]] = touched, g.size // touched
+            cells[t, HAS_INTERCEPT] = touched > len(columns)
+            slope, sd, cor, z = slope + len(columns), sd + g.n_sds, cor + g.n_correlations, z + g.size
+        return cls(p, n_sds, n_family, n_correlations, design.n_effects, terms, cells, precision_rows(design))
 
     @property
     def n_scalars(self) -> int:
@@ -70,7 +88,7 @@ class Layout:
     def sds(self, term: int) -> slice:
         """Positions of the standard deviations of a group term."""
         start = int(self.terms[term, SD])
-        return slice(start, start + int(self.terms[term, Q]))
+        return slice(start, start + int(self.terms[term, SDS]))
 
     def correlations(self, term: int) -> slice:
         """Positions of the correlation coordinates of a group term."""

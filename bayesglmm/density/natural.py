@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from bayesglmm.compiled import compiled, source_stamp
 from bayesglmm.density.centring import Centring
@@ -27,9 +28,9 @@ class Natural:
     beta : ndarray, shape (..., p)
         Coefficients as the formula codes them (raw intercept).
     sd : tuple of ndarray, each shape (..., q)
-        Standard deviations of each group term.
+        Standard deviations of each group term; (..., 1) where its effects have one in common.
     cor : tuple of ndarray, each shape (..., q, q)
-        Correlation matrices of each group term.
+        Correlation matrices of each group term; (...) where its effects have one correlation.
     u : tuple of ndarray, each shape (..., J, q)
         Group effects.
     family : ndarray, shape (..., K)
@@ -57,12 +58,12 @@ def _kernels() -> tuple[Callable[..., None], ...]:
             natural_scalars(x[draw], table, center, out[draw], derivatives, grad)
 
     @compiled
-    def effect_draws(x, values, terms, lkj, centring, u):  # type: ignore[no-untyped-def]
+    def effect_draws(x, values, terms, lkj, centring, known, u):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018
         z = np.empty(u.shape[1])
         work = work_space(terms, centring)
         for draw in range(x.shape[0]):
-            fill_effects(x[draw], values[draw], terms, lkj, centring, work, z, u[draw])
+            fill_effects(x[draw], values[draw], terms, lkj, centring, known, work, z, u[draw])
 
     @compiled
     def factor_draws(x, values, term, L_draws):  # type: ignore[no-untyped-def]
@@ -82,14 +83,18 @@ def natural_draws(design: Design, parameters: Parameters, layout: Layout, centri
     values = np.empty((len(flat), layout.n_scalars))
     scalar_draws(flat, parameters.table, parameters.center, values)
     effects = np.empty((len(flat), layout.n_effects))
-    effect_draws(flat, values, layout.terms, parameters.lkj, centring.arrays, effects)
+    effect_draws(flat, values, layout.terms, parameters.lkj, centring.arrays, layout.precision, effects)
     sd, cor, u, at = [], [], [], 0
     for t, group in enumerate(design.groups):
         q = group.n_effects
-        L = np.zeros((len(flat), q, q))
-        factor_draws(flat, values, layout.terms[t], L)
-        sd.append(values[:, layout.sds(t)].reshape(*lead, q))
-        cor.append((L @ L.transpose(0, 2, 1)).reshape(*lead, q, q))
+        sd.append(values[:, layout.sds(t)].reshape(*lead, group.n_sds))
+        if group.structure.lower is not None:
+            low = group.structure.lower(q)
+            cor.append((low + (1.0 - low) * expit(flat[:, layout.correlations(t)])).reshape(lead))
+        else:
+            L = np.zeros((len(flat), q, q))
+            factor_draws(flat, values, layout.terms[t], L)
+            cor.append((L @ L.transpose(0, 2, 1)).reshape(*lead, q, q))
         u.append(effects[:, at : at + group.size].reshape(*lead, group.n_levels, q))
         at += group.size
     return Natural(

@@ -27,7 +27,7 @@ def residual_pass_arrays(design: Design, layout: Layout, eta_lkj: float) -> tupl
     residual = design.residual
     assert residual is not None
     rows = RowData.in_order(design, residual.order)
-    return (rows.rows, rows.Xt, rows.slopes, rows.codes, layout.terms, *residual_arrays(residual, eta_lkj))
+    return (rows.rows, rows.Xt, rows.slopes, rows.codes, layout.cells, *residual_arrays(residual, eta_lkj))
 
 
 def residual_arrays(rows: ResidualRows, eta_lkj: float) -> tuple[np.ndarray, ...]:

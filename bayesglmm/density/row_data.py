@@ -48,7 +48,8 @@ class RowData:
     def of(cls, design: Design) -> RowData:
         """Lay out the rows of ``design``, which stay as they are."""
         merged = cls._given(design)._merged()
-        return merged._taken(_sorting(merged.codes, [g.n_levels for g in design.groups])) if design.groups else merged
+        sizes = [g.size // g.cells[2] for g in design.groups]
+        return merged._taken(_sorting(merged.codes, sizes)) if design.groups else merged
 
     @classmethod
     def in_order(cls, design: Design, order: np.ndarray) -> RowData:
@@ -57,8 +58,8 @@ class RowData:
 
     @classmethod
     def _given(cls, design: Design) -> RowData:
-        slopes = [g.slopes for g in design.groups]
-        codes = [g.codes for g in design.groups]
+        slopes = [g.cells[1] for g in design.groups]
+        codes = [g.cells[0] for g in design.groups]
         n = design.n_rows
         return cls(
             rows=np.ascontiguousarray(design.rows),

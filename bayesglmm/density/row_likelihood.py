@@ -39,7 +39,7 @@ def row_likelihood(design: Design, layout: Layout, eta_residual: float = 1.0) ->
     if design.residual is not None:
         return RowLikelihood(compile_residual_pass(), residual_pass_arrays(design, layout, eta_residual))
     rows = RowData.of(design)
-    arrays = (rows.rows, rows.Xt, rows.slopes, rows.codes, layout.terms)
+    arrays = (rows.rows, rows.Xt, rows.slopes, rows.codes, layout.cells)
     auxiliary, row = design.auxiliary, design.family_link.row
     if auxiliary is None:
         return RowLikelihood(compile_row_pass(row), arrays)

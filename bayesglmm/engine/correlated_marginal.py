@@ -42,9 +42,11 @@ class CorrelatedMarginal:
     laplace: LaplaceMarginal
 
     @classmethod
-    def of(cls, design: Design, centered: bool = True, chain: tuple[int, ...] | None = None) -> CorrelatedMarginal:
+    def of(
+        cls, design: Design, centered: bool = True, chain: tuple[int, ...] | None = None, entries: bool = False
+    ) -> CorrelatedMarginal:
         """Prepare ``design``, which has a residual structure within each level of its group terms."""
-        laplace = LaplaceMarginal.of(replace(design, residual=None), centered=centered, chain=chain)
+        laplace = LaplaceMarginal.of(replace(design, residual=None), centered=centered, chain=chain, entries=entries)
         rows = laplace.rows
         mixed = replace(CorrelatedMixed.of(design), effects=rows.effects, pattern=rows.pattern)
         return cls(mixed, laplace)

@@ -19,7 +19,7 @@ from bayesglmm.engine.effects import EffectColumns
 from bayesglmm.engine.elimination import Elimination
 from bayesglmm.engine.factor import RelativeFactor
 from bayesglmm.engine.lapack import cholesky
-from bayesglmm.engine.nodes import accumulate, add_identity, eliminate_nodes
+from bayesglmm.engine.nodes import accumulate, add_prior, eliminate_nodes
 from bayesglmm.engine.pattern import Pattern
 from bayesglmm.engine.types import IN, OUT, ROWS, TABLE, TREE
 
@@ -64,7 +64,7 @@ class CrossProducts:
         p = self.pattern
         L, Y, S = np.empty_like(self.blocks), np.empty_like(self.couplings), np.empty_like(self.tail)
         mine = (self.blocks, self.couplings, self.tail)
-        if not _scaled(p.tree, *self._lambda(factor), *mine, L, Y, S):
+        if not _scaled(p.tree, *self._lambda(factor), *mine, p.precision, L, Y, S):
             return None
         return Elimination(p, self.effects.value, L, Y, S)
 
@@ -282,8 +282,10 @@ def _entries(stamp: int) -> tuple[Any, ...]:
             for c in range(r):
                 tail[c, r] = tail[r, c]
 
-    @compiled(types.boolean(TREE, *lam, OUT, OUT, TABLE, OUT, OUT, TABLE))
-    def _factor(tree, chain, every, terms, places, widths, blocks, couplings, tail, L, Y, S):  # type: ignore[no-untyped-def]
+    @compiled(types.boolean(TREE, *lam, OUT, OUT, TABLE, TABLE, OUT, OUT, TABLE))
+    def _factor(  # type: ignore[no-untyped-def]
+        tree, chain, every, terms, places, widths, blocks, couplings, tail, precision, L, Y, S
+    ):
         _ = stamp
         depths, ancestors, coupling_starts, meets, meets_starts, _above, _effects = tree
         info = (terms, places, widths)
@@ -294,7 +296,7 @@ def _entries(stamp: int) -> tuple[Any, ...]:
                     depths, d, v, coupling_starts, meets, meets_starts, chain, every, info, (blocks, couplings), (L, Y)
                 )
         _scale_tail(every, info, tail, S)
-        add_identity(tree, L, S)
+        add_prior(tree, L, S, precision)
         return eliminate_nodes(tree, L, Y, S) and cholesky(S)
 
     @compiled(types.void(TREE, OUT, OUT, TABLE, TABLE))

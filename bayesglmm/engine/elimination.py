@@ -21,7 +21,7 @@ from numba import types
 
 from bayesglmm.compiled import compiled, jitable, source_stamp
 from bayesglmm.engine.lapack import cholesky, inverse_from_cholesky
-from bayesglmm.engine.nodes import accumulate, add_identity, backward, eliminate_nodes, forward, selected_inverse
+from bayesglmm.engine.nodes import accumulate, add_prior, backward, eliminate_nodes, forward, selected_inverse
 from bayesglmm.engine.pattern import Pattern
 from bayesglmm.engine.types import IN, OUT, ROWS, TABLE, TREE
 
@@ -54,9 +54,9 @@ class Elimination:
 
     @functools.cached_property
     def log_determinant(self) -> float:
-        """Logarithm of det H."""
+        """Logarithm of det H, relative to that of the prior precision (which is I, but for known covariances)."""
         value: float = _log_determinant(self.pattern.tree, self.L, self.tail)
-        return value
+        return value - self.pattern.log_precision
 
     def solve(self, b: np.ndarray) -> np.ndarray:
         """Return H^-1 b for b of shape (Q,) or (Q, k)."""
@@ -110,19 +110,19 @@ def eliminate(pattern: Pattern, a: np.ndarray, weights: np.ndarray) -> Eliminati
         W; may be negative.
     """
     L, Y, S = np.empty(pattern.n_blocks), np.empty(pattern.couplings[-1]), np.empty((pattern.n_tail, pattern.n_tail))
-    if not _factor_rows(np.ascontiguousarray(weights), a, pattern.rows, pattern.tree, L, Y, S):
+    if not _factor_rows(np.ascontiguousarray(weights), a, pattern.rows, pattern.tree, pattern.precision, L, Y, S):
         return None
     return Elimination(pattern, a, L, Y, S)
 
 
 @jitable
-def factor_rows(weights, a, rows, tree, blocks, couplings, tail):  # type: ignore[no-untyped-def]  # compiled
-    """Fill and factor I + A' W A; return whether it was positive definite."""
+def factor_rows(weights, a, rows, tree, precision, blocks, couplings, tail):  # type: ignore[no-untyped-def]  # compiled
+    """Fill and factor I + A' W A (see `add_prior`); return whether it was positive definite."""
     blocks[:] = 0.0
     couplings[:] = 0.0
     tail[:] = 0.0
     accumulate(weights, a, rows, tree, blocks, couplings, tail)
-    add_identity(tree, blocks, tail)
+    add_prior(tree, blocks, tail, precision)
     return eliminate_nodes(tree, blocks, couplings, tail) and cholesky(tail)
 
 
@@ -178,10 +178,10 @@ def _solutions(a, rows, tree, blocks, couplings, tail, out):  # type: ignore[no-
 def _entries(stamp: int) -> tuple[Any, ...]:
     """Compile the entry points; they close over the checksum of the sources that they are made of."""
 
-    @compiled(types.boolean(IN, TABLE, ROWS, TREE, OUT, OUT, TABLE))
-    def _factor(weights, a, rows, tree, blocks, couplings, tail):  # type: ignore[no-untyped-def]
+    @compiled(types.boolean(IN, TABLE, ROWS, TREE, TABLE, OUT, OUT, TABLE))
+    def _factor(weights, a, rows, tree, precision, blocks, couplings, tail):  # type: ignore[no-untyped-def]
         _ = stamp
-        return factor_rows(weights, a, rows, tree, blocks, couplings, tail)
+        return factor_rows(weights, a, rows, tree, precision, blocks, couplings, tail)
 
     @compiled(types.float64(TREE, OUT, TABLE))
     def _determinant(tree, blocks, tail):  # type: ignore[no-untyped-def]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from bayesglmm.covariance.theta import LOWER_TRIANGLE, ThetaMap
 from bayesglmm.design import Design
 from bayesglmm.grouping import GroupEffects
 
@@ -24,20 +26,24 @@ class FactorLayout:
         Group terms.
     slices : tuple of slice
         Each term's part of theta.
+    maps : tuple of ThetaMap
+        What Lambda each term's part stands for.
     """
 
     groups: tuple[GroupEffects, ...]
     slices: tuple[slice, ...]
+    maps: tuple[ThetaMap, ...]
 
     @classmethod
-    def of(cls, design: Design) -> FactorLayout:
-        """Lay out theta for ``design``."""
+    def of(cls, design: Design, entries: bool = False) -> FactorLayout:
+        """Lay out theta for ``design``; with ``entries`` it holds the lower triangle of every Lambda."""
+        maps = tuple(LOWER_TRIANGLE if entries else g.structure.theta for g in design.groups)
         slices, at = [], 0
-        for group in design.groups:
-            size = group.structure.theta.size(group.n_effects)
+        for group, own in zip(design.groups, maps, strict=True):
+            size = own.size(group.n_effects)
             slices.append(slice(at, at + size))
             at += size
-        return cls(design.groups, tuple(slices))
+        return cls(design.groups, tuple(slices), maps)
 
     @property
     def size(self) -> int:
@@ -59,15 +65,40 @@ class FactorLayout:
     @functools.cached_property
     def diagonal(self) -> np.ndarray:
         """Which entries of theta are diagonal entries of a Lambda (kept >= 0), bool, shape (size,)."""
-        parts = [g.structure.theta.diagonal(g.n_effects) for g in self.groups]
+        parts = [own.diagonal(g.n_effects) for g, own in zip(self.groups, self.maps, strict=True)]
         return np.concatenate(parts) if parts else np.zeros(0, dtype=bool)
 
     def at(self, theta: np.ndarray) -> RelativeFactor:
         """Return Lambda at ``theta``."""
         blocks = tuple(
-            g.structure.theta.factor(theta[s], g.n_effects) for g, s in zip(self.groups, self.slices, strict=True)
+            own.factor(theta[s], g.n_effects) for g, s, own in zip(self.groups, self.slices, self.maps, strict=True)
         )
-        return RelativeFactor(self, blocks)
+        return RelativeFactor(self, blocks, theta)
+
+    def natural(self, sds: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the natural scale of each entry of theta (size,), given each term's of its standard deviations."""
+        parts = [m.natural(s, g.n_effects) for m, s, g in zip(self.maps, sds, self.groups, strict=True)]
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    def columns(self) -> tuple[np.ndarray, ...]:
+        """Return positions in theta of parameters that say nothing once their first is zero (`ThetaMap.columns`)."""
+        parts = zip(self.groups, self.slices, self.maps, strict=True)
+        return tuple(part.start + members for g, part, own in parts for members in own.columns(g.n_effects))
+
+    @functools.cached_property
+    def scales(self) -> np.ndarray:
+        """Which entries of theta are as many times larger as Lambda is, bool, shape (size,)."""
+        parts = [own.scales(g.n_effects) for g, own in zip(self.groups, self.maps, strict=True)]
+        return np.concatenate([np.zeros(0, dtype=bool), *parts])
+
+    def lifted(self, theta: np.ndarray, least: np.ndarray) -> np.ndarray:
+        """Return theta inside its bounds (`ThetaMap.lifted`)."""
+        parts = zip(self.groups, self.slices, self.maps, strict=True)
+        return np.concatenate([np.zeros(0), *(m.lifted(theta[s], least[s], g.n_effects) for g, s, m in parts)])
+
+    def mixes(self) -> tuple[bool, ...]:
+        """Return, for each of `columns`, whether it is a column of a Lambda."""
+        return tuple(m.mixes for g, m in zip(self.groups, self.maps, strict=True) for _ in m.columns(g.n_effects))
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +110,7 @@ class RelativeFactor:
 
     layout: FactorLayout
     blocks: tuple[np.ndarray, ...]
+    theta: np.ndarray
 
     @property
     def natural_blocks(self) -> tuple[np.ndarray, ...]:
@@ -102,5 +134,6 @@ class RelativeFactor:
 
     def pull_back(self, gradients: tuple[np.ndarray, ...]) -> np.ndarray:
         """Return the gradient in theta, given the gradient in each block (q, q)."""
-        parts = [g.structure.theta.pull_back(G) for g, G in zip(self.layout.groups, gradients, strict=True)]
+        of_terms = zip(self.layout.maps, self.layout.slices, gradients, strict=True)
+        parts = [own.pull_back(self.theta[part], G) for own, part, G in of_terms]
         return np.concatenate(parts) if parts else np.zeros(0)

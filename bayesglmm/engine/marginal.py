@@ -78,15 +78,20 @@ class LaplaceMarginal:
 
     @classmethod
     def of(
-        cls, design: Design, expected: bool = False, centered: bool = True, chain: tuple[int, ...] | None = None
+        cls,
+        design: Design,
+        expected: bool = False,
+        centered: bool = True,
+        chain: tuple[int, ...] | None = None,
+        entries: bool = False,
     ) -> LaplaceMarginal:
         """Prepare ``design``.
 
-        ``centered`` as in `GroupEffects.columns` (Lambda is that of the effects there), ``chain`` as in `Pattern.of`.
+        ``centered`` as in `GroupEffects.columns` (Lambda is that of the effects there), ``chain`` as in `Pattern.of`,
+        ``entries`` as in `FactorLayout.of`.
         """
         kernels = row_kernels(design)
         effects = EffectColumns.of(design, centered)
-        K = len(design.family_names)
         rows = Rows(
             design.y,
             design.size,
@@ -94,10 +99,12 @@ class LaplaceMarginal:
             effects,
             Pattern.of(design, effects, chain),
             kernels,
-            K,
+            len(design.family_names),
             design.auxiliary,
         )
-        return cls(design, rows, FactorLayout.of(design), float(design.weights @ design.log_constants), expected)
+        return cls(
+            design, rows, FactorLayout.of(design, entries), float(design.weights @ design.log_constants), expected
+        )
 
     def with_response(self, y: np.ndarray) -> LaplaceMarginal:
         """Return the same for another response y (n,)."""

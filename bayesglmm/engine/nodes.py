@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bayesglmm.compiled import jitable
 
-__all__ = ["accumulate", "add_identity", "backward", "eliminate_nodes", "forward", "selected_inverse"]
+__all__ = ["accumulate", "add_prior", "backward", "eliminate_nodes", "forward", "selected_inverse"]
 
 
 @jitable
@@ -47,8 +47,8 @@ def accumulate(weights, a, rows, tree, blocks, couplings, tail):  # type: ignore
 
 
 @jitable
-def add_identity(tree, blocks, tail):  # type: ignore[no-untyped-def]  # compiled
-    """Add I to A' W A."""
+def add_prior(tree, blocks, tail, precision):  # type: ignore[no-untyped-def]  # compiled
+    """Add the effects' prior precision to A' W A: I, but for the tail's ``precision`` (R, R) where it is not empty."""
     depths, ancestors, _couplings, _meets, _starts, _above, _effects = tree
     for d in range(depths.shape[1]):
         q = depths[0, d]
@@ -56,8 +56,13 @@ def add_identity(tree, blocks, tail):  # type: ignore[no-untyped-def]  # compile
         for v in range(last - depths[1, d]):
             for k in range(q):
                 blocks[depths[4, d] + v * q * q + k * q + k] += 1.0
+    if precision.shape[0] == 0:
+        for r in range(tail.shape[0]):
+            tail[r, r] += 1.0
+        return
     for r in range(tail.shape[0]):
-        tail[r, r] += 1.0
+        for c in range(r + 1):
+            tail[r, c] += precision[r, c]
 
 
 @jitable

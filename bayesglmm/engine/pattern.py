@@ -46,6 +46,11 @@ class Pattern:
         Tail effects that each node meets, each once and ascending.
     above : ndarray of int64, shape (depths, M)
         Position of each of ``meets`` among those of the ancestor at each depth.
+    precision : ndarray, shape (R, R) or (0, 0)
+        Prior precision of the tail's standardised effects, A^-1 where levels have a known covariance A (they are never
+        in the chain); empty for I.
+    log_precision : float
+        log |precision|.
     """
 
     shapes: tuple[tuple[int, int], ...]
@@ -58,6 +63,8 @@ class Pattern:
     meets: np.ndarray
     meets_starts: np.ndarray
     above: np.ndarray
+    precision: np.ndarray
+    log_precision: float
 
     @classmethod
     def of(cls, design: Design, effects: EffectColumns, chain: tuple[int, ...] | None = None) -> Pattern:
@@ -66,16 +73,24 @@ class Pattern:
         codes = [g.codes.astype(np.int64) for g in design.groups]
         chain = find_chain(design) if chain is None else chain
         leaf = codes[chain[0]] if chain else np.zeros(design.n_rows, dtype=np.int64)
-        leaves = shapes[chain[0]][0] if chain else 0
+        # Without a chain all rows are in one leaf without effects.
+        leaves = shapes[chain[0]][0] if chain else int(bool(shapes))
         order = np.argsort(leaf, kind="stable")
         starts = np.searchsorted(leaf[order], np.arange(leaves + 1))
         levels = [shapes[t][0] for t in chain]
         ancestors = _ancestors([codes[t] for t in chain], levels)
         tail = _tail_index(effects.index, shapes, chain)
         n_tail = sum(J * q for t, (J, q) in enumerate(shapes) if t not in chain)
-        return cls(
-            shapes, chain, order, starts, ancestors, tail, *_meeting(tail, order, starts, ancestors, n_tail, levels)
-        )
+        meeting = _meeting(tail, order, starts, ancestors, n_tail, levels)
+        return cls(shapes, chain, order, starts, ancestors, tail, *meeting, *_prior(design, chain, n_tail))
+
+    def penalty(self, z: np.ndarray) -> float:
+        """Return minus twice the log density of standardised effects z (Q,), but for its constant: z'z most often."""
+        value = float(z @ z)
+        if len(self.precision):
+            of_tail = z[self.tail_effects]
+            value += float(of_tail @ (self.precision @ of_tail) - of_tail @ of_tail)
+        return value
 
     @functools.cached_property
     def n_tail(self) -> int:
@@ -155,9 +170,10 @@ def find_chain(design: Design) -> tuple[int, ...]:
     """Return the terms of the chain with most effects, leaves first (the first such chain in the formula's order)."""
     groups = design.groups
     best: tuple[int, ...] = ()
-    for leaf in range(len(groups)):
+    independent = [t for t, g in enumerate(groups) if g.structure.relationship is None]
+    for leaf in independent:
         chain = [leaf]
-        rest = sorted((t for t in range(len(groups)) if t != leaf), key=lambda t: -groups[t].n_levels)
+        rest = sorted((t for t in independent if t != leaf), key=lambda t: -groups[t].n_levels)
         for t in rest:
             if groups[t].n_levels <= groups[chain[-1]].n_levels and _nests(groups[chain[-1]].codes, groups[t].codes):
                 chain.append(t)
@@ -176,6 +192,21 @@ def dense_width(design: Design) -> int:
     """Return the number of effects outside `scalar_chain`: the side of the dense tail of a preconditioner."""
     chain = scalar_chain(design)
     return sum(g.size for t, g in enumerate(design.groups) if t not in chain)
+
+
+def _prior(design: Design, chain: tuple[int, ...], n_tail: int) -> tuple[np.ndarray, float]:
+    """Return the precision of the tail's standardised effects, (0, 0) for I, and its log determinant."""
+    rest = [g for t, g in enumerate(design.groups) if t not in chain]
+    if all(g.structure.relationship is None for g in rest):
+        return np.zeros((0, 0)), 0.0
+    P, at, log_determinant = np.eye(n_tail), 0, 0.0
+    for group in rest:
+        relationship = group.structure.relationship
+        if relationship is not None:
+            P[at : at + group.size, at : at + group.size] = relationship.precision.toarray()
+            log_determinant -= relationship.log_determinant
+        at += group.size
+    return P, log_determinant
 
 
 def _nests(inner: np.ndarray, outer: np.ndarray) -> bool:

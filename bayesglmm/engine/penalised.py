@@ -14,7 +14,7 @@ import numpy as np
 
 from bayesglmm.covariance.correlation import correlation_adjoint
 from bayesglmm.density.kernel import group_factor, natural_scalars, pull_back_scalars
-from bayesglmm.density.layout import SD, STRUCTURE, Layout, Q
+from bayesglmm.density.layout import GAPS, SD, STRUCTURE, Layout, Q
 from bayesglmm.design import Design
 from bayesglmm.engine.correlated_marginal import CorrelatedMarginal
 from bayesglmm.engine.marginal import Evaluation, LaplaceMarginal
@@ -96,7 +96,7 @@ class PenalisedMarginal:
     def of(cls, design: Design, parameters: Parameters) -> PenalisedMarginal:
         """Prepare a model."""
         kind = LaplaceMarginal if design.residual is None else CorrelatedMarginal
-        laplace = kind.of(design, centered=False, chain=scalar_chain(design))
+        laplace = kind.of(design, centered=False, chain=scalar_chain(design), entries=True)
         return cls(design, parameters, Layout.of(design), laplace)
 
     @property
@@ -133,9 +133,7 @@ class PenalisedMarginal:
         """Evaluate at s; conditional modes are searched from those of a point nearby."""
         head = self.head(s)
         p = self.layout.n_coefficients
-        groups = self.design.groups
-        parts = [G[g.structure.theta.positions(g.n_effects)] for g, G in zip(groups, head.Lambda, strict=True)]
-        theta = np.concatenate(parts) if parts else np.zeros(0)
+        theta = np.concatenate([np.zeros(0), *(Lambda[np.tril_indices(len(Lambda))] for Lambda in head.Lambda)])
         family = self._working(head)
         start = np.zeros(self.layout.n_effects) if nearby is None else nearby.evaluation.mode.z
         warm = None if nearby is None else nearby.evaluation.mode.elimination
@@ -166,16 +164,17 @@ class PenalisedMarginal:
         at = p
         for t, (group, term) in enumerate(zip(self.design.groups, self.layout.terms, strict=True)):
             q = group.n_effects
-            positions = group.structure.theta.positions(q)
+            size = q * (q + 1) // 2
             gL = np.zeros((q, q))
-            gL[positions] = raw[at : at + len(positions[0])]
-            at += len(positions[0])
+            gL[np.tril_indices(q)] = raw[at : at + size]
+            at += size
             sds = self.layout.sds(t)
-            out[sds] += (gL * head.L[t]).sum(axis=1) * head.slopes[sds]
+            along = (gL * head.L[t]).sum(axis=1)
+            out[sds] += (along.sum() if group.structure.common else along) * head.slopes[sds]
             gL *= head.values[sds][:, None]
             cor = self.layout.correlations(t)
-            own = np.zeros(cor.stop - cor.start)
-            correlation_adjoint(int(term[STRUCTURE]), s[cor], float(self.parameters.lkj[t]), head.L[t], gL, own)
+            own, eta = np.zeros(cor.stop - cor.start), float(self.parameters.lkj[t])
+            correlation_adjoint(int(term[STRUCTURE]), s[cor], eta, term[GAPS:], head.L[t], gL, own)
             out[cor] += own
             assert sds.start == term[SD]
         family = self.layout.family

@@ -154,7 +154,7 @@ def find_mode(
     else:
         work = (nearby.L.copy(), nearby.Y.copy(), nearby.tail.copy())
     data = (rows.y, rows.size, rows.weights, np.ascontiguousarray(fixed))
-    where = (A.index, A.value, p.rows, p.tree)
+    where = (A.index, A.value, p.rows, p.tree, p.precision)
     address, warm = rows.kernels.pointer.address, nearby is not None
     value, iterations, definite, converged = _search(address, *data, phi, *where, warm, z, eta, table, *work)
     if not definite:
@@ -164,7 +164,19 @@ def find_mode(
 
 
 @jitable
-def _move(derivatives, data, phi, index, a, z, eta, table):  # type: ignore[no-untyped-def]  # compiled
+def _penalty_slope(z, effects, precision, slope):  # type: ignore[no-untyped-def]  # compiled
+    """Fill ``slope`` with the gradient of z'z / 2, or of z'P z / 2 with P the tail's precision where it is not I."""
+    for k in range(z.shape[0]):
+        slope[k] = z[k]
+    for r in range(precision.shape[0]):
+        value = 0.0
+        for c in range(precision.shape[0]):
+            value += precision[r, c] * z[effects[c]]
+        slope[effects[r]] = value
+
+
+@jitable
+def _move(derivatives, data, phi, index, a, effects, precision, z, eta, table):  # type: ignore[no-untyped-def]  # compiled
     """Fill eta and the row derivatives at z; return h."""
     y, size, weights, fixed = data
     eta[:] = fixed
@@ -177,14 +189,20 @@ def _move(derivatives, data, phi, index, a, z, eta, table):  # type: ignore[no-u
         value += table[0, i]
     for k in range(z.shape[0]):
         value -= 0.5 * z[k] * z[k]
+    if precision.shape[0]:
+        slope = np.empty(z.shape[0])
+        _penalty_slope(z, effects, precision, slope)
+        for k in range(z.shape[0]):
+            value += 0.5 * z[k] * (z[k] - slope[k])
     return value if np.isfinite(value) else -np.inf
 
 
 @jitable
-def _newton_step(index, a, d1, z, tree, L, Y, S, gradient, step):  # type: ignore[no-untyped-def]  # compiled
+def _newton_step(index, a, d1, z, tree, precision, L, Y, S, gradient, step):  # type: ignore[no-untyped-def]  # compiled
     """Fill ``step`` (Q, 1) with H^-1 times the gradient of h; return the decrement."""
+    _penalty_slope(z, tree[6], precision, gradient)
     for k in range(z.shape[0]):
-        gradient[k] = -z[k]
+        gradient[k] = -gradient[k]
     for b in range(index.shape[0]):
         for i in range(index.shape[1]):
             gradient[index[b, i]] += a[b, i] * d1[i]
@@ -210,60 +228,63 @@ def _newton_step(index, a, d1, z, tree, L, Y, S, gradient, step):  # type: ignor
 
 
 @jitable
-def _factor_at(d2, weights, a, rows, tree, L, Y, S):  # type: ignore[no-untyped-def]  # compiled
+def _factor_at(d2, weights, a, rows, tree, precision, L, Y, S):  # type: ignore[no-untyped-def]  # compiled
     """Factor H with the observed weights, or without the negative ones where it is not positive definite."""
     concave = True
     for i in range(d2.shape[0]):
         weights[i] = -d2[i]
         concave = concave and not weights[i] < 0.0
-    if factor_rows(weights, a, rows, tree, L, Y, S):
+    if factor_rows(weights, a, rows, tree, precision, L, Y, S):
         return True
     if concave:
         return False
     for i in range(d2.shape[0]):
         weights[i] = max(weights[i], 0.0)
-    return factor_rows(weights, a, rows, tree, L, Y, S)
+    return factor_rows(weights, a, rows, tree, precision, L, Y, S)
 
 
 @jitable
 def _ascend(  # type: ignore[no-untyped-def]  # compiled
-    derivatives, data, phi, index, a, z, step, moved, eta, table, value, close
+    derivatives, data, phi, index, a, effects, precision, z, step, moved, eta, table, value, close
 ):
     """Take the longest of the steps 1, 1/2, ... that raises h (the whole one if ``close``); return h and length."""
     length = 1.0
     for _ in range(_MAX_HALVINGS):
         for k in range(z.shape[0]):
             moved[k] = z[k] + length * step[k, 0]
-        reached = _move(derivatives, data, phi, index, a, moved, eta, table)
+        reached = _move(derivatives, data, phi, index, a, effects, precision, moved, eta, table)
         if close or reached > value:
             z[:] = moved
             return reached, length
         length *= 0.5
-    return _move(derivatives, data, phi, index, a, z, eta, table), 0.0
+    return _move(derivatives, data, phi, index, a, effects, precision, z, eta, table), 0.0
 
 
 @jitable
 def _climb(  # type: ignore[no-untyped-def]  # compiled
-    derivatives, data, phi, index, a, rows, tree, warm, z, eta, table, L, Y, S
+    derivatives, data, phi, index, a, rows, tree, precision, warm, z, eta, table, L, Y, S
 ):
     """Move z to the mode; return h, factorisations and whether the mode was reached."""
     Q, n = z.shape[0], eta.shape[0]
     gradient, step, moved, weights = np.empty(Q), np.empty((Q, 1)), np.empty(Q), np.empty(n)
-    value = _move(derivatives, data, phi, index, a, z, eta, table)
+    effects = tree[6]
+    value = _move(derivatives, data, phi, index, a, effects, precision, z, eta, table)
     if not np.isfinite(value):
         z[:] = 0.0
-        value = _move(derivatives, data, phi, index, a, z, eta, table)
+        value = _move(derivatives, data, phi, index, a, effects, precision, z, eta, table)
     for iteration in range(1, _MAX_FACTORISATIONS + 1):
-        if not (warm and iteration == 1) and not _factor_at(table[2], weights, a, rows, tree, L, Y, S):
+        if not (warm and iteration == 1) and not _factor_at(table[2], weights, a, rows, tree, precision, L, Y, S):
             return value, iteration, False  # weights so large that 1 is lost beside them
         before, reused = np.inf, warm and iteration == 1
         while True:
-            decrement = _newton_step(index, a, table[1], z, tree, L, Y, S, gradient, step)
+            decrement = _newton_step(index, a, table[1], z, tree, precision, L, Y, S, gradient, step)
             # So close that rounding hides the gain in h: the full step is safe, and halving would refuse it.
             close = decrement <= _CLOSE * (1.0 + abs(value))
             if reused and not decrement < 0.01 * before:
                 break
-            value, length = _ascend(derivatives, data, phi, index, a, z, step, moved, eta, table, value, close)
+            value, length = _ascend(
+                derivatives, data, phi, index, a, effects, precision, z, step, moved, eta, table, value, close
+            )
             if not np.isfinite(value):
                 return value, iteration, False
             if not reused and decrement <= _TOLERANCE:
@@ -287,23 +308,24 @@ def _entry(stamp: int) -> Any:
 
     @compiled(
         result(
-            types.intp, *data, types.float64, WHOLE, TABLE, ROWS, TREE, types.boolean, OUT, OUT, TABLE, OUT, OUT, TABLE
+            *(types.intp, *data, types.float64, WHOLE, TABLE, ROWS, TREE, TABLE, types.boolean),
+            *(OUT, OUT, TABLE, OUT, OUT, TABLE),
         ),
     )
     def _search(  # type: ignore[no-untyped-def]
-        address, y, size, observation_weights, fixed, phi, index, a, rows, tree, warm, z, eta, table, L, Y, S
+        address, y, size, observation_weights, fixed, phi, index, a, rows, tree, precision, warm, z, eta, table, L, Y, S
     ):
         _ = stamp
         data, derivatives = (y, size, observation_weights, fixed), derivatives_at(address)
         value, iterations, converged = _climb(
-            derivatives, data, phi, index, a, rows, tree, warm, z, eta, table, L, Y, S
+            derivatives, data, phi, index, a, rows, tree, precision, warm, z, eta, table, L, Y, S
         )
         if not np.isfinite(value):
             return value, iterations, False, False
         weights = np.empty(eta.shape[0])
         for i in range(eta.shape[0]):
             weights[i] = -table[2, i]
-        return value, iterations, factor_rows(weights, a, rows, tree, L, Y, S), converged
+        return value, iterations, factor_rows(weights, a, rows, tree, precision, L, Y, S), converged
 
     return _search
 

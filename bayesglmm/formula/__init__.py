@@ -17,7 +17,6 @@ from bayesglmm.formula.one_sided import one_sided_text, parse_one_sided
 from bayesglmm.formula.parser import parse
 from bayesglmm.formula.printer import name_text, node_text
 from bayesglmm.formula.residual import ResidualTerm, parse_residual, read_residual
-from bayesglmm.formula.structures import require_available
 from bayesglmm.formula.terms import expand
 from bayesglmm.formula.tree import (
     Binary,
@@ -65,5 +64,4 @@ __all__ = [
     "parse_one_sided",
     "parse_residual",
     "read_residual",
-    "require_available",
 ]

@@ -38,9 +38,10 @@ def _names(tree: Node | Formula | Response | Common | GroupTerm | None) -> Itera
             return
         case Name(name=name):
             yield name
-        case GroupTerm(effects=effects, factor=factor):
+        case GroupTerm(effects=effects, factor=factor, by=by):
             yield from _names(effects)
             yield from factor.columns
+            yield from () if by is None else (by,)
         case _:
             for part in _parts(tree):
                 yield from _names(part)

@@ -57,6 +57,12 @@ class Cursor:
         """Whether a function's name and its opening bracket come next."""
         return self.token.kind == "name" and not self.token.quoted and self.following == "("
 
+    def follows(self, word: str, sign: str) -> bool:
+        """Whether a comma comes next, then this word and this sign: the keyword of an option."""
+        after = [self.tokens[min(self.at + k, len(self.tokens) - 1)] for k in range(3)]
+        named = after[1].kind == "name" and not after[1].quoted and after[1].value == word
+        return after[0].kind == "," and named and after[2].kind == sign
+
     def close(self, opened: Token) -> None:
         """Step over the bracket that closes ``opened``."""
         if self.token.kind == "end":

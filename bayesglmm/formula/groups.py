@@ -1,6 +1,7 @@
 """Group terms: ``(effects | factor)``, ``(effects || factor)`` and structures such as ``ar1(0 + time | g)``.
 
-A factor ``a / b`` is written out into the terms of ``a`` and of ``a:b``. ``us(...)`` says what ``( | )`` says
+A factor ``a / b`` is written out into the terms of ``a`` and of ``a:b``. ``by=trt`` as the last option of a term says
+that levels are of several kinds. ``us(...)`` says what ``( | )`` says
 and ``diag(...)`` what ``( || )`` says, so they are read as these.
 """
 
@@ -44,14 +45,16 @@ class GroupReader:
         independent = self._bar(name)
         factors = self._factors(self.expressions.read(PRODUCT))
         self._check_factor_ends(name)
+        by = self._by()
         options: tuple[tuple[str, Literal], ...] = ()
         if name is not None:
-            options = read_options(self.cursor, name, STRUCTURES[name])
+            options = read_options(self.cursor, name, STRUCTURES[name], ends=("by",))
+            by = self._by() if by is None else by
         self.cursor.close(opened)
         alone = effects == Common()
         correlated = alone or not (independent or name == "diag")
         structure = None if name in ("us", "diag") else name
-        return [GroupTerm(effects, f, correlated, structure, options, position=start.position) for f in factors]
+        return [GroupTerm(effects, f, correlated, structure, options, by, position=start.position) for f in factors]
 
     def _effects(self, name: str | None, opened: Token) -> Common:
         start = self.cursor.token
@@ -77,14 +80,26 @@ class GroupReader:
         self.cursor.take()
         return token.kind == "||"
 
+    def _by(self) -> str | None:
+        """Read ``, by=column``, if that comes next."""
+        cursor = self.cursor
+        if cursor.token.kind != "," or not cursor.follows("by", "="):
+            return None
+        cursor.take()
+        cursor.take()
+        cursor.take()
+        if cursor.token.kind != "name" or cursor.calls():
+            raise cursor.error("by= takes a column to whose levels the levels of the factor belong: by=trt.")
+        return str(cursor.take().value)
+
     def _check_factor_ends(self, name: str | None) -> None:
         match self.cursor.token:
             case Token(kind="+" | "-"):
                 raise self.cursor.error("One grouping factor a term: write (1 | a) + (1 | b).")
             case Token(kind="|" | "||"):
                 raise self.cursor.error("A group term has one bar.")
-            case Token(kind=",") if name is None:
-                raise self.cursor.error("After the grouping factor the bracket closes.")
+            case Token(kind=",") if name is None and not self.cursor.follows("by", "="):
+                raise self.cursor.error("After the grouping factor the bracket closes, or by=column follows.")
 
     def _factors(self, node: Node) -> list[Factor]:
         return [Factor(columns) for columns in self._nested(node)]

@@ -11,8 +11,10 @@ from bayesglmm.formula.tree import Contrast, Literal
 __all__ = ["read_options"]
 
 
-def read_options(cursor: Cursor, owner: str, declared: tuple[Option, ...]) -> tuple[tuple[str, Literal], ...]:
-    """Read ``, option, name=option`` up to the closing bracket, which is left to the caller.
+def read_options(
+    cursor: Cursor, owner: str, declared: tuple[Option, ...], ends: tuple[str, ...] = ()
+) -> tuple[tuple[str, Literal], ...]:
+    """Read ``, option, name=option`` up to the closing bracket, or to one of the keywords ``ends``, left to the caller.
 
     Returns
     -------
@@ -20,7 +22,7 @@ def read_options(cursor: Cursor, owner: str, declared: tuple[Option, ...]) -> tu
         What was given, by name, in declared order.
     """
     given: dict[str, Literal] = {}
-    while cursor.skip(","):
+    while not any(cursor.follows(word, "=") for word in ends) and cursor.skip(","):
         start = cursor.token
         option = _which(cursor, owner, declared, given)
         if option.name in given:

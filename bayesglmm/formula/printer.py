@@ -47,9 +47,10 @@ def group_text(group: GroupTerm) -> str:
     bar = "|" if group.correlated else "||"
     factor = ":".join(name_text(column) for column in group.factor.columns)
     inside = f"{_effects_text(group.effects)} {bar} {factor}"
+    by = "" if group.by is None else f", by={name_text(group.by)}"
     if group.structure is None:
-        return f"({inside})"
-    return f"{group.structure}({inside}{options_text(STRUCTURES[group.structure], group.options)})"
+        return f"({inside}{by})"
+    return f"{group.structure}({inside}{options_text(STRUCTURES[group.structure], group.options)}{by})"
 
 
 def node_text(node: Node) -> str:

@@ -201,6 +201,8 @@ class GroupTerm:
         None for these two; ``"ar1"``, ``"cs"`` or ``"known"`` otherwise.
     options : tuple of (str, Literal)
         Options of the structure.
+    by : str or None
+        Column whose levels the levels of the factor belong to, each with covariance parameters of its own.
     """
 
     effects: Common
@@ -208,6 +210,7 @@ class GroupTerm:
     correlated: bool = True
     structure: str | None = None
     options: tuple[tuple[str, Literal], ...] = ()
+    by: str | None = None
     position: int = field(default=0, compare=False, repr=False, kw_only=True)
 
     def __str__(self) -> str:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
 import numpy as np
 
+from bayesglmm.covariance.angle import at_bound
 from bayesglmm.frequentist.components import Estimate, variance_components
 from bayesglmm.frequentist.search.optimum import Optimum, OptimumStatus
 from bayesglmm.frequentist.working import Working
+from bayesglmm.grouping import GroupEffects
 
 __all__ = ["boundary_notes", "unbounded_spreads"]
 
@@ -31,18 +37,49 @@ def boundary_notes(working: Working, optimum: Optimum, components: tuple[Estimat
         return (f"The data hardly tell these apart: {', '.join(names)}.",)
     if optimum.status is not OptimumStatus.BOUNDARY:
         return ()
+    edges = dict(_edges(working, optimum))
     zero = [c.name for c in components if c.term == "sd" and c.estimate == 0.0]
     perfect = [(c.name, round(c.estimate)) for c in components if c.term == "cor" and abs(c.estimate) > 1.0 - 1e-8]
+    perfect = [(name, at) for name, at in perfect if name not in edges]
     notes = [f"{name} is estimated as 0: nothing is left for it to explain beyond chance." for name in zero]
     notes += [f"{name} is estimated as {at}: the data tell one combination of the effects." for name, at in perfect]
+    notes += [f"{name} is estimated as {edges[name]}." for name in edges]
     for group, part in zip(working.design.groups, working.layout.slices, strict=True):
         where = slice(working.n_beta + part.start, working.n_beta + part.stop)
-        if group.n_effects > 2 and optimum.pinned[where].any():
+        if group.n_effects > 2 and group.structure.theta.mixes and optimum.pinned[where].any():
             notes.append(
                 f"The {group.n_effects} effects of {group.name} vary in fewer directions than {group.n_effects}."
             )
     notes.append("Standard errors hold what lies on the boundary at its value.")
     return tuple(notes)
+
+
+def held_at_bounds(working: Working, optimum: Optimum) -> Optimum:
+    """Return the optimum with the correlations that are common to effects held where they have reached a bound."""
+    held = [at for at, _ in _angles(working) if not optimum.pinned[at] and at_bound(float(optimum.x[at]))]
+    if not held or not optimum.status.usable:
+        return optimum
+    pinned, hessian = optimum.pinned.copy(), optimum.hessian.copy()
+    pinned[held] = True
+    hessian[held], hessian[:, held] = np.nan, np.nan
+    return replace(optimum, pinned=pinned, hessian=hessian, status=OptimumStatus.BOUNDARY)
+
+
+def _angles(working: Working) -> Iterator[tuple[int, GroupEffects]]:
+    """Yield the positions in x of correlations that are common to the effects of a term."""
+    for group, part in zip(working.design.groups, working.layout.slices, strict=True):
+        if group.structure.lower is not None:
+            yield working.n_beta + part.start + 1, group
+
+
+def _edges(working: Working, optimum: Optimum) -> Iterator[tuple[str, str]]:
+    """Yield the name of each common correlation at a bound, and in words which."""
+    for at, group in _angles(working):
+        if optimum.pinned[at] and optimum.x[at - 1] != 0.0:
+            assert group.structure.lower is not None
+            highest = math.sin(optimum.x[at]) > 0.0
+            value = 1.0 if highest else group.structure.lower(group.n_effects)
+            yield group.cor_name, f"{value:.4g}, the {'highest' if highest else 'lowest'} value that it can have"
 
 
 def unbounded_spreads(working: Working, optimum: Optimum) -> list[str]:

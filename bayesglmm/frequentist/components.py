@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,7 +9,6 @@ import numpy as np
 from scipy.special import expit, logit, ndtri
 
 from bayesglmm.frequentist.working import Working
-from bayesglmm.grouping import GroupEffects
 from bayesglmm.residual import structure_of
 
 __all__ = ["Estimate", "variance_components"]
@@ -82,12 +80,10 @@ def variance_components(working: Working, x: np.ndarray, covariance: np.ndarray)
     for group, part in zip(working.design.groups, working.layout.slices, strict=True):
         where = slice(working.n_beta + part.start, working.n_beta + part.stop)
         block = covariance[where, where]
-        rows = _Rows(group, x[where])
-        for k, effect in enumerate(group.effects):
-            value, gradient = rows.sd(k)
-            sds.append(Estimate("sd", group.sd_name(effect), value, _std_error(gradient, block), "log"))
-        for (i, k), name in zip(_pairs(group.n_effects), group.cor_names(), strict=False):
-            value, gradient = rows.cor(i, k)
+        found_sds, found_cors = group.structure.theta.components(x[where], group.origin)
+        for (value, gradient), name in zip(found_sds, group.sd_names(), strict=True):
+            sds.append(Estimate("sd", name, value, _std_error(gradient, block), "log"))
+        for (value, gradient), name in zip(found_cors, group.cor_names(), strict=True):
             cors.append(Estimate("cor", name, value, _std_error(gradient, block), "atanh"))
     return (*sds, *cors, *_residual_correlations(working, x, covariance), *_family(working, x, covariance))
 
@@ -115,46 +111,6 @@ def _residual_correlations(working: Working, x: np.ndarray, covariance: np.ndarr
         # At the end of its range (`linear.correlated`) a correlation is that end, and not what rounding left of it.
         shown = lower if value - lower < 1e-14 else float(value)
         yield Estimate("cor", name, shown, _std_error(gradient, covariance[part, part]), transform, lower)
-
-
-def _pairs(q: int) -> Iterator[tuple[int, int]]:
-    return ((i, k) for i in range(q) for k in range(i))
-
-
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    """Rows of B Lambda(theta), whose lengths are standard deviations and whose cosines are correlations."""
-
-    group: GroupEffects
-    theta: np.ndarray
-
-    @functools.cached_property
-    def matrix(self) -> np.ndarray:
-        return self.group.origin @ self.group.structure.theta.factor(self.theta, self.group.n_effects)
-
-    def sd(self, i: int) -> tuple[float, np.ndarray]:
-        """Return |row i| and its gradient in theta."""
-        row = self.matrix[i]
-        value = float(np.sqrt(row @ row))
-        if value == 0.0:
-            return value, np.full(len(self.theta), np.nan)
-        return value, self._pull_back([(i, row / value)])
-
-    def cor(self, i: int, k: int) -> tuple[float, np.ndarray]:
-        """Return the cosine between rows i and k and its gradient in theta."""
-        a, b = self.matrix[i], self.matrix[k]
-        na, nb = float(np.sqrt(a @ a)), float(np.sqrt(b @ b))
-        unknown = np.full(len(self.theta), np.nan)
-        if na == 0.0 or nb == 0.0:
-            return np.nan, unknown
-        value = min(1.0, max(-1.0, float(a @ b) / (na * nb)))
-        if abs(value) > 1.0 - 1e-10:  # on the boundary the correlation has no standard error
-            return value, unknown
-        return value, self._pull_back([(i, b / (na * nb) - value * a / na**2), (k, a / (na * nb) - value * b / nb**2)])
-
-    def _pull_back(self, changes: list[tuple[int, np.ndarray]]) -> np.ndarray:
-        G = sum(np.outer(self.group.origin[i], change) for i, change in changes)
-        return self.group.structure.theta.pull_back(np.asarray(G))
 
 
 def _std_error(gradient: np.ndarray, covariance: np.ndarray) -> float:

@@ -17,7 +17,7 @@ from bayesglmm.design import Design
 from bayesglmm.engine.marginal import LaplaceMarginal
 from bayesglmm.engine.threads import blas_threads
 from bayesglmm.errors import FitError
-from bayesglmm.frequentist.boundary import boundary_notes, unbounded_spreads
+from bayesglmm.frequentist.boundary import boundary_notes, held_at_bounds, unbounded_spreads
 from bayesglmm.frequentist.components import Estimate, variance_components
 from bayesglmm.frequentist.dispersion import left_without_bound, limit_note, reproduces_exactly
 from bayesglmm.frequentist.fit import Fit
@@ -117,6 +117,7 @@ class MaximumLikelihood:
             if working.shares_columns(optimum.pinned):
                 # Correlations on the boundary can be a trap: look once more from independent effects.
                 optimum = better(optimum, maximise(objective, working.with_spread(optimum.x, 0.5)))
+            optimum = held_at_bounds(working, optimum)
             _refuse_without_maximum(working, optimum)
             optimum = left_without_bound(working, optimum)
             if unbounded_spreads(working, optimum):
@@ -161,6 +162,7 @@ def objective_of(likelihood: Likelihood, units: np.ndarray | None = None) -> Obj
         natural=working.units(),
         columns=working.columns(),
         absorb=working.absorb,
+        mixes=working.layout.mixes(),
         central=not working.design.is_large,
     )
 

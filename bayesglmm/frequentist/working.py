@@ -88,11 +88,7 @@ class Working:
         return units
 
     def _theta_units(self) -> np.ndarray:
-        parts = []
-        for group, widths in zip(self.design.groups, self.scales.effects, strict=True):
-            rows, _ = group.structure.theta.positions(group.n_effects)
-            parts.append(self.scales.scale / widths[rows])
-        return np.concatenate(parts) if parts else np.zeros(0)
+        return self.layout.natural([self.scales.scale / widths for widths in self.scales.effects])
 
     def start(self) -> np.ndarray:
         """Return x with the linear predictor at its expected place, Lambda = 0, family scalars at natural scales."""
@@ -113,8 +109,7 @@ class Working:
     def lifted(self, x: np.ndarray) -> np.ndarray:
         """Return x with variances near zero lifted to a hundredth of their natural size: a start is no verdict."""
         x = x.copy()
-        least = 0.1 * self._theta_units()
-        x[self.theta] = np.where(self.layout.diagonal, np.maximum(x[self.theta], least), x[self.theta])
+        x[self.theta] = self.layout.lifted(x[self.theta], 0.1 * self._theta_units())
         return x
 
     def nonnegative(self) -> np.ndarray:
@@ -125,14 +120,7 @@ class Working:
 
     def columns(self) -> tuple[np.ndarray, ...]:
         """Return, for each column of each Lambda, the positions of its entries in x, diagonal first."""
-        found = []
-        for group, part in zip(self.design.groups, self.layout.slices, strict=True):
-            rows, columns = group.structure.theta.positions(group.n_effects)
-            for k in range(group.n_effects):
-                members = np.flatnonzero(columns == k)
-                members = members[np.argsort(rows[members] != k, kind="stable")]
-                found.append(self.n_beta + part.start + members)
-        return tuple(found)
+        return tuple(self.n_beta + members for members in self.layout.columns())
 
     def shares_columns(self, pinned: np.ndarray) -> bool:
         """Return whether a pinned entry of x belongs to a term whose effects are correlated."""
@@ -145,32 +133,9 @@ class Working:
     def absorb(self, x: np.ndarray, column: np.ndarray) -> np.ndarray:
         """Return x with a column of Lambda zero and Lambda Lambda' otherwise kept (its lower factor refactored)."""
         x = x.copy()
-        for group, part in zip(self.design.groups, self.layout.slices, strict=True):
+        for group, part, own in zip(self.design.groups, self.layout.slices, self.layout.maps, strict=True):
             where = slice(self.n_beta + part.start, self.n_beta + part.stop)
             if where.start <= column[0] < where.stop:
-                q = group.n_effects
-                Lambda = group.structure.theta.factor(x[where], q)
-                k = int(
-                    np.flatnonzero(self._diagonal_of(group.structure.theta.positions(q)) == column[0] - where.start)[0]
-                )
-                Lambda[k, k] = 0.0
-                x[where] = _semidefinite_factor(Lambda @ Lambda.T)[group.structure.theta.positions(q)]
+                x[where] = own.without(x[where], column - where.start, group.n_effects)
         x[column] = 0.0
         return x
-
-    @staticmethod
-    def _diagonal_of(positions: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-        rows, columns = positions
-        return np.flatnonzero(rows == columns)
-
-
-def _semidefinite_factor(G: np.ndarray) -> np.ndarray:
-    """Return the lower factor of a positive semidefinite G, with a zero column for every zero pivot."""
-    q = len(G)
-    L = np.zeros_like(G)
-    for k in range(q):
-        pivot = G[k, k] - L[k, :k] @ L[k, :k]
-        if pivot > 1e-12 * max(G[k, k], 1e-300):
-            L[k, k] = np.sqrt(pivot)
-            L[k + 1 :, k] = (G[k + 1 :, k] - L[k + 1 :, :k] @ L[k, :k]) / L[k, k]
-    return L

@@ -15,6 +15,7 @@ from bayesglmm.grouping import INTERCEPT
 from bayesglmm.validate.moments import moments_of
 from bayesglmm.validate.rank import Dependence, dependences
 from bayesglmm.validate.words import count, first_of, number_text, rows_text, value_text
+from bayesglmm.visits import VisitCoding
 
 __all__ = ["coded_problems", "scale_warnings"]
 
@@ -134,7 +135,7 @@ def scale_warnings(design: Design) -> list[Problem]:
     return [_of_scale(columns, words) for columns, words in found if columns]
 
 
-def _sds(coding: Coding, X: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:
+def _sds(coding: Coding | VisitCoding, X: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:
     """Return the standard deviations of the columns that are numbers and vary."""
     moments = moments_of(X)
     numeric = ~np.array(coding.categorical[len(coding.names) - len(names) :], dtype=bool)

@@ -23,8 +23,9 @@ _ROUNDING: Final = 1e-12
 def slope_warnings(design: Design) -> list[Problem]:
     """Return the slopes of group terms with an intercept that are constant, or far from 0."""
     problems = []
-    for term, group in zip(design.spec.formula.groups, design.groups, strict=True):
-        if not group.has_intercept:
+    for group in design.groups:
+        term = group.term
+        if not group.has_intercept or term is None:
             continue
         far = {}
         for k, column in enumerate(group.slopes, start=1):

@@ -73,6 +73,7 @@ def uses_of(spec: ModelSpec) -> tuple[Use, ...]:
         *(use for common in spec.auxiliary_formulas.values() for use in _predictor_uses(common)),
         *(use for group in formula.groups for use in _predictor_uses(group.effects)),
         *(Use(c, Role.GROUP, f"the group term {g}") for g in formula.groups for c in g.factor.columns),
+        *(Use(g.by, Role.GROUP, f"by= of the group term {g}") for g in formula.groups if g.by is not None),
         *_residual_uses(spec.residual),
     )
 

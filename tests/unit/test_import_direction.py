@@ -19,7 +19,7 @@ LAYERS = (
     ("formula", "datasets", "schema", "source_text"),
     ("priors", "families", "covariance", "spec_problems"),
     ("spec",),
-    ("specfile", "spec_tables", "overrides", "data_path", "toml_source", "toml_positions", "coding"),
+    ("specfile", "spec_tables", "overrides", "data_path", "toml_source", "toml_positions", "coding", "parts", "visits"),
     ("grouping", "auxiliary"),
     ("residual",),
     ("design",),

@@ -38,6 +38,11 @@ def centring_at(
     information, score = [np.zeros(0)], [np.zeros(0)]
     for t, (group, effects) in enumerate(zip(design.groups, u, strict=True)):
         J, columns = group.n_levels, group.columns()
+        if group.structure.relationship is not None:
+            # Levels are correlated: what the data say of one is no guide to how it should be centred.
+            information.append(np.zeros(J))
+            score.append(np.zeros(J))
+            continue
         C = np.array([[np.bincount(group.codes, weights * a * b, minlength=J) for a in columns] for b in columns])
         eta = of_chain if t in nested else np.einsum("kn,nk->n", columns, effects[group.codes])
         pseudo = weights * eta + scores

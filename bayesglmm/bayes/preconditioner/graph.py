@@ -71,8 +71,10 @@ def _by_variable(free: dict[str, str], density: JointDensity) -> Iterator[tuple[
     for t, (group, called) in enumerate(zip(design.groups, Names.of(design).groups, strict=True)):
         scalar = group.n_effects == 1
         sds = at[layout.sds(t)]
-        yield from _scales(free, called.label, sds[0] if scalar else sds)
-        if group.structure.correlated:
+        yield from _scales(free, called.label, sds[0] if group.n_sds == 1 else sds)
+        if group.structure.lower is not None:
+            yield f"{called.cor}_share", at[layout.correlations(t)][0]
+        elif group.structure.correlated:
             yield f"{called.cor}_cholesky", at[layout.correlations(t)][spiral(group.n_effects)]
         z = at[layout.z(t)]
         yield called.z, z if scalar else z.reshape(group.n_levels, group.n_effects)

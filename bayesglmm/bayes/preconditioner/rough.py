@@ -41,6 +41,9 @@ def rough_centring(density: JointDensity, information: np.ndarray) -> Centring:
     blocks = [np.zeros(0)]
     for group in density.design.groups:
         columns = group.columns()
+        if group.structure.relationship is not None:
+            blocks.append(np.zeros(group.n_levels))
+            continue
         C = [
             [np.bincount(group.codes, information * a * b, minlength=group.n_levels) for a in columns] for b in columns
         ]

@@ -89,6 +89,10 @@ class GaussianMarginal:
                 f"group effects beside residuals {design.spec.residual} are not integrated out; sample the joint "
                 "density."
             )
+        if any(g.structure.relationship is not None for g in design.groups):
+            raise NotAvailableError(
+                "group effects with a known covariance are not integrated out exactly; sample the joint density."
+            )
         effects, W = EffectColumns.of(design), precisions(design)
         cross = CrossProducts.of(Pattern.of(design, effects), effects, W)
         X = design.X - design.X[:, :1] * parameters.center

@@ -26,7 +26,7 @@ import numpy as np
 from bayesglmm.compiled import compiled_pointer, jitable, source_stamp
 from bayesglmm.covariance.correlation import correlation_adjoint
 from bayesglmm.density.kernel import group_factor, natural_scalars
-from bayesglmm.density.layout import COR, LEVELS, SD, STRUCTURE, Q
+from bayesglmm.density.layout import COR, GAPS, LEVELS, SD, SDS, STRUCTURE, Q
 from bayesglmm.density.native import LOG_DENSITY
 from bayesglmm.engine.integrated.data import (
     ALONE,
@@ -158,12 +158,12 @@ def _pull_back(term, x, values, derivatives, eta_lkj, L, K, grad):  # type: igno
                 K[k, l] -= L[h, k] * K[h, l]
             K[k, l] /= L[k, k]
     for i in range(q):
-        sd, along = values[term[SD] + i], 0.0
+        own, along = term[SD] + (i if term[SDS] > 1 else 0), 0.0
         for k in range(i + 1):
             along += K[i, k] * L[i, k]
-        if sd > 0.0:
-            grad[term[SD] + i] += along / sd * derivatives[term[SD] + i]
-    correlation_adjoint(term[STRUCTURE], x[term[COR] :], eta_lkj, L, K, grad[term[COR] :])
+        if values[own] > 0.0:
+            grad[own] += along / values[own] * derivatives[own]
+    correlation_adjoint(term[STRUCTURE], x[term[COR] :], eta_lkj, term[GAPS:], L, K, grad[term[COR] :])
     return trace
 
 

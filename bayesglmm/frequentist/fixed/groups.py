@@ -12,6 +12,7 @@ from scipy import linalg
 from bayesglmm.design import Design
 from bayesglmm.engine.threads import blas_threads
 from bayesglmm.errors import FitError
+from bayesglmm.frequentist.applicable import require_plain_terms
 from bayesglmm.frequentist.components import Estimate
 from bayesglmm.frequentist.fit import Fit
 from bayesglmm.frequentist.fixed.notes import caveat_on, is_least_squares, notes_on
@@ -49,6 +50,7 @@ class FixedGroups:
                 f"the group terms have {design.n_effects} effects, more than the {MAX_EFFECTS} that method 'fixed' "
                 "estimates one by one; let them vary by chance instead, as the other methods do (model.fit())."
             )
+        require_plain_terms(design, "fixed", "Write (1 | g), or take another method.")
         return PreparedFixed(design)
 
 

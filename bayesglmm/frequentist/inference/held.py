@@ -77,6 +77,16 @@ class LogEntry(Entry):
 
 
 @dataclass(frozen=True, eq=False)
+class AngleEntry(Entry):
+    """The parameter is a correlation whose angle between its bounds is an entry of x (see `covariance.angle`)."""
+
+    def embed(self, value: float, free: np.ndarray) -> np.ndarray:  # noqa: ARG002
+        """Return the angle."""
+        lower, upper = self.bounds
+        return np.array([np.arcsin(np.clip((2.0 * value - lower - upper) / (upper - lower), -1.0, 1.0))])
+
+
+@dataclass(frozen=True, eq=False)
 class Held:
     """Coordinates v of x with one parameter held.
 
@@ -137,6 +147,13 @@ def held_parameter(working: Working, term: str, name: str) -> Held:
         return Held(slice(at, at + 1), LogEntry((0.0, np.inf)) if logged else Entry(everything))
     for group, part in zip(design.groups, working.layout.slices, strict=True):
         where = slice(working.n_beta + part.start, working.n_beta + part.stop)
+        if group.structure.common:
+            if (term, name) == ("sd", group.sd_names()[0]):
+                return Held(slice(where.start, where.start + 1), Entry((0.0, np.inf)))
+            if (term, name) == ("cor", group.cor_name) and group.structure.lower is not None:
+                lower = group.structure.lower(group.n_effects)
+                return Held(slice(where.start + 1, where.start + 2), AngleEntry((lower, 1.0)))
+            continue
         for k, effect in enumerate(group.effects):
             if term != "sd" or group.sd_name(effect) != name:
                 continue

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayesglmm.covariance.theta import LOWER_TRIANGLE
 from bayesglmm.grouping import GroupEffects
 
 __all__ = ["Row", "RowPair"]
@@ -62,13 +63,13 @@ class Row:
     def embed(self, value: float, free: np.ndarray) -> np.ndarray:
         """Return theta."""
         Lambda, _ = self._theta(value, free)
-        return Lambda[self.group.structure.theta.positions(len(Lambda))]
+        return Lambda[LOWER_TRIANGLE.positions(len(Lambda))]
 
     def pull_back(self, value: float, free: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         """Return the gradient in the free entries of L."""
         Lambda, Q = self._theta(value, free)
         G = np.zeros_like(Lambda)
-        G[self.group.structure.theta.positions(len(G))] = gradient
+        G[LOWER_TRIANGLE.positions(len(G))] = gradient
         G = np.linalg.solve(self.turn.T, _whole_gradient(Lambda, G) @ Q)
         return self._pull_back(value, free, G)
 

@@ -150,9 +150,9 @@ def _require_applicable(fit: Fit) -> None:
             f'this version stops at {MAX_EFFECTS}. Use ddf="satterthwaite", which has no such limit.'
         )
     for group in fit.design.groups:
-        q = group.n_effects
-        if group.structure.theta.size(q) not in (q, q * (q + 1) // 2):
+        if group.structure.relationship is not None or not group.structure.theta.mixes:
             raise SpecificationError(
-                f"Kenward-Roger needs a covariance that is linear in its parameters, and that of {group.name} is "
+                "Kenward-Roger needs a covariance that is linear in its parameters, between independent levels, and "
+                f"that of {group.name} is "
                 f'{group.structure.name}; use ddf="satterthwaite".'
             )

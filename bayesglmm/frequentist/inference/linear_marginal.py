@@ -132,7 +132,9 @@ class LinearMarginal:
             self.design.groups, self.factor.blocks, self.factor.layout.effect_slices, strict=True
         ):
             S = s[part].reshape(group.n_levels, group.n_effects)
-            blocks.append(2.0 * S.T @ (S @ block))
+            relationship = group.structure.relationship
+            across = S if relationship is None else relationship.matrix @ S
+            blocks.append(2.0 * S.T @ (across @ block))
         gradient = self.factor.pull_back(tuple(blocks))
         if self.design.dispersion is None:
             return gradient

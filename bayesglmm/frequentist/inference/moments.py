@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayesglmm.covariance.theta import DIAGONAL_THETA, LOWER_TRIANGLE
 from bayesglmm.engine.effects import EffectColumns
 from bayesglmm.frequentist.inference.linear_marginal import LinearMarginal, transposed
 from bayesglmm.grouping import GroupEffects
@@ -135,7 +136,8 @@ def _entries(groups: tuple[GroupEffects, ...]) -> Iterator[tuple[slice, ...]]:
     for group in groups:
         q = group.n_effects
         places = [slice(at + k, at + group.size, q) for k in range(q)]
-        for row, column in zip(*group.structure.theta.positions(q), strict=True):
+        entries = LOWER_TRIANGLE if group.structure.correlated else DIAGONAL_THETA
+        for row, column in zip(*entries.positions(q), strict=True):
             yield (places[row],) if row == column else (places[row], places[column])
         at += group.size
 

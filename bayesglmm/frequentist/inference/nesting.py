@@ -90,7 +90,7 @@ def added_effects(small: Design, large: Design) -> tuple[tuple[str, ...], bool]:
         for t, effects in _homes(group, large).items():
             matched.setdefault(t, set()).update(effects)
     for t, group in enumerate(large.groups):
-        zeroed += [group.sd_name(e) for e in group.effects if e not in matched.get(t, set())]
+        zeroed += list(dict.fromkeys(group.sd_name(e) for e in group.effects if e not in matched.get(t, set())))
     return tuple(zeroed), len(zeroed) == 1
 
 

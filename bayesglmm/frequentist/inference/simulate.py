@@ -79,7 +79,13 @@ class Simulator:
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         """Return a response (n,), new group effects included."""
-        eta = self.fixed + self.A.times(rng.standard_normal(self.A.size))
+        z, at = rng.standard_normal(self.A.size), 0
+        for group in self.design.groups:
+            own = slice(at, at + group.size)
+            at = own.stop
+            if group.structure.relationship is not None:
+                z[own] = group.structure.relationship.factor @ z[own]
+        eta = self.fixed + self.A.times(z)
         design = self.design
         if design.residual is not None and self.whitening is not None:
             rows, noise = design.residual, rng.standard_normal((design.n_rows, 1))

@@ -12,7 +12,7 @@ from bayesglmm.design import Design
 from bayesglmm.engine.linear import LinearMixed, Solved
 from bayesglmm.engine.threads import blas_threads
 from bayesglmm.errors import FitError, SpecificationError
-from bayesglmm.frequentist.boundary import boundary_notes
+from bayesglmm.frequentist.boundary import boundary_notes, held_at_bounds
 from bayesglmm.frequentist.components import Estimate, variance_components
 from bayesglmm.frequentist.fit import Fit
 from bayesglmm.frequentist.laplace import LaplaceLikelihood
@@ -138,7 +138,7 @@ class LinearFit:
 
     def _relative(self, x: np.ndarray) -> np.ndarray:
         _, theta, log_phi = self.working.split_phi(self.working.lifted(x))
-        return theta / np.exp(log_phi)
+        return np.where(self.working.layout.scales, theta / np.exp(log_phi), theta)
 
     def _objective(self, criterion: ProfiledCriterion, theta: np.ndarray) -> Objective:
         p, units = self.working.n_beta, criterion.units(theta)
@@ -155,6 +155,7 @@ class LinearFit:
             natural=np.diag(criterion.natural()),
             columns=tuple(column - p for column in self.working.columns()),
             absorb=absorb,
+            mixes=self.working.layout.mixes(),
             central=not self.model.design.is_large,
         )
 
@@ -168,7 +169,7 @@ class LinearFit:
             )
         p = working.n_beta
         covariance = sigma**2 * self.model.covariance(at)
-        optimum = criterion.in_working_parameters(relative, at, working, covariance)
+        optimum = held_at_bounds(working, criterion.in_working_parameters(relative, at, working, covariance))
         both = optimum.covariance()
         fixed = [
             Estimate("fixed", name, float(b), float(se))

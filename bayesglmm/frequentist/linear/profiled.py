@@ -78,13 +78,8 @@ class ProfiledCriterion:
 
     def natural(self) -> np.ndarray:
         """Return the natural scale of each entry of theta (k,): effects that vary as much as the rows do."""
-        model = self.model
-        parts = []
-        for group in model.design.groups:
-            rows, _ = group.structure.theta.positions(group.n_effects)
-            spread = np.sqrt((group.columns(centered=True) ** 2).mean(axis=1))
-            parts.append(1.0 / np.where(spread > 0.0, spread, 1.0)[rows])
-        return np.concatenate(parts) if parts else np.zeros(0)
+        spreads = [np.sqrt((g.columns(centered=True) ** 2).mean(axis=1)) for g in self.model.design.groups]
+        return self.model.layout.natural([1.0 / np.where(spread > 0.0, spread, 1.0) for spread in spreads])
 
     def start(self) -> np.ndarray:
         """Return theta after a step of EM from effects that vary as much as the rows (Laird & Ware 1982)."""
@@ -98,8 +93,7 @@ class ProfiledCriterion:
         for t, (group, part) in enumerate(zip(layout.groups, layout.effect_slices, strict=True)):
             z = at.z[part].reshape(group.n_levels, group.n_effects)
             second = (z**2).mean(axis=0) / s2 + np.einsum("jkk->jk", at.elimination.blocks(t)).mean(axis=0)
-            rows, columns = group.structure.theta.positions(group.n_effects)
-            theta[layout.slices[t]] *= np.where(rows == columns, np.sqrt(second[rows]), 1.0)
+            theta[layout.slices[t]] = layout.maps[t].rescaled(theta[layout.slices[t]], np.sqrt(second))
         return theta
 
     def units(self, theta: np.ndarray) -> np.ndarray:
@@ -121,7 +115,9 @@ class ProfiledCriterion:
         """
         k, s2 = len(relative.x), self.sigma(at) ** 2
         p, size = working.n_beta, working.size
-        x = np.concatenate([self.model.beta(at), relative.x * np.sqrt(s2), [0.5 * np.log(s2)] * self.free_sigma])
+        scales = self.model.layout.scales
+        times = np.where(scales, np.sqrt(s2), 1.0)
+        x = np.concatenate([self.model.beta(at), relative.x * times, [0.5 * np.log(s2)] * self.free_sigma])
         variances = relative.hessian
         if self.free_sigma:
             _, g = self.model.gradients(at, self.reml)
@@ -130,10 +126,10 @@ class ProfiledCriterion:
             full[free] = relative.hessian - 0.5 * self.degrees * np.outer(g, g) / at.r2**2
             full[k, :k] = full[:k, k] = g / s2
             full[k, k] = -2.0 * self.degrees
-            # theta relative = theta / sigma
+            # theta relative = theta / sigma, but for parameters that are no sizes
             J = np.zeros((k + 1, k + 1))
-            J[free] = np.eye(k) / np.sqrt(s2)
-            J[:k, k] = -relative.x
+            J[free] = np.diag(1.0 / times)
+            J[:k, k] = np.where(scales, -relative.x, 0.0)
             J[k, k] = 1.0
             held = np.append(relative.pinned, False)
             full[held], full[:, held] = 0.0, 0.0
@@ -146,5 +142,5 @@ class ProfiledCriterion:
         pinned[working.theta] = relative.pinned
         hessian[pinned], hessian[:, pinned] = np.nan, np.nan
         start = np.full(size, np.nan)
-        start[working.theta] = relative.start * np.sqrt(s2)
+        start[working.theta] = relative.start * times
         return replace(relative, start=start, x=x, pinned=pinned, hessian=hessian)

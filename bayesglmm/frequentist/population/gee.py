@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesglmm.design import Design
 from bayesglmm.errors import SpecificationError, nearest
+from bayesglmm.frequentist.applicable import require_plain_terms
 from bayesglmm.frequentist.population.estimating_equations import STATSMODELS, PreparedGEE
 from bayesglmm.frequentist.scalar_only import require_one_dispersion
 from bayesglmm.grouping import GroupEffects
@@ -86,6 +87,9 @@ class GEE:
             raise SpecificationError(
                 f"method 'gee' does not know {design.spec.family} with link {design.spec.link}; it knows {known}."
             )
+        require_plain_terms(
+            design, "gee", "Write (1 | g) for the groups, and say by correlation= how their rows are correlated."
+        )
         cluster = _cluster(design)
         time = _steps(cluster.codes) if self.time is None else self.time
         if self.correlation in _TIMED:

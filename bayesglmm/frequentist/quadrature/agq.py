@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from bayesglmm.design import Design
+from bayesglmm.frequentist.applicable import require_independent_levels
 from bayesglmm.frequentist.laplace import LaplaceLikelihood
 from bayesglmm.frequentist.likelihood import MaximumLikelihood, Words
 from bayesglmm.frequentist.quadrature.from_laplace import FromLaplace
@@ -74,6 +75,7 @@ def prepare_quadrature(design: Design, words: Words, points: int, adaptive: bool
     laplace = LaplaceLikelihood.of(design)
     if not design.groups:  # nothing to integrate: every method is the exact likelihood
         return FromLaplace(laplace, MaximumLikelihood(laplace, words, laplace.marginal))
+    require_independent_levels(design, words.method)
     levels = nested_levels(design, words.method)
     check_nodes(levels, points, words.method)
     quadrature = QuadratureLikelihood(Integrand.of(design, levels, points, adaptive), laplace)

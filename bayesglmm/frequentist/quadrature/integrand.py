@@ -58,7 +58,7 @@ class JointRows:
 
     def factor(self, whole: RelativeFactor) -> RelativeFactor:
         """Return Lambda of these terms, given that of all."""
-        return RelativeFactor(self.layout, tuple(whole.blocks[t] for t in self.terms))
+        return RelativeFactor(self.layout, tuple(whole.blocks[t] for t in self.terms), whole.theta)
 
 
 def _positions(design: Design, level: Level, starts: dict[int, int]) -> np.ndarray:

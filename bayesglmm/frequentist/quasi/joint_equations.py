@@ -67,6 +67,11 @@ def joint_equations(model: WorkingModel, theta: np.ndarray, log_sd: float = 0.0)
                 f"the covariance matrix of the effects of {group.name} has no inverse: a standard deviation is 0 or a "
                 "correlation is 1. Leave the effect out, and write the equations of the smaller model."
             )
+        relationship = group.structure.relationship
+        if relationship is not None:
+            whole_term = slice(p + part.start, p + part.stop)
+            matrix[whole_term, whole_term] += relationship.precision.toarray() / block[0, 0] ** 2
+            continue
         precision = np.linalg.inv(block @ block.T)
         for level in range(group.n_levels):
             first = p + part.start + level * group.n_effects

@@ -95,8 +95,10 @@ class Search:
         if at is not None:
             widths = at.std_error_scales(self.with_sd)
             units = np.where(np.isfinite(widths) & (widths > 0.0), np.minimum(widths, units), units)
-        columns = tuple(column - p for column in self.working.columns())
-        return Objective(evaluate, np.diag(units), self.nonnegative, np.diag(self.natural), columns, absorb)
+        columns, mixes = tuple(column - p for column in self.working.columns()), self.working.layout.mixes()
+        return Objective(
+            evaluate, np.diag(units), self.nonnegative, np.diag(self.natural), columns, absorb, mixes=mixes
+        )
 
     @functools.cached_property
     def natural(self) -> np.ndarray:

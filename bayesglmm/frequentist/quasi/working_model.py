@@ -153,7 +153,7 @@ class WorkingSolution:
         counted = self.w > 0.0
         n = int(counted.sum()) - len(self.beta) * self.model.restricted
         value = -n * np.log(2.0 * np.pi) + np.log(self.w[counted]).sum() - self.elimination.log_determinant
-        value -= self.residual @ (self.w * self.residual) + self.z @ self.z
+        value -= self.residual @ (self.w * self.residual) + self.model.pattern.penalty(self.z)
         if self.model.restricted:
             value -= 2.0 * np.log(np.diagonal(self.root)).sum()
         return float(0.5 * value)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import logit
 
+from bayesglmm.covariance.correlation import factor_of
 from bayesglmm.design import Design
 from bayesglmm.engine.effects import EffectColumns
 from bayesglmm.engine.row_kernels import row_kernels
@@ -112,6 +114,12 @@ def _covariance(group: GroupEffects, value: dict[tuple[str, str], float]) -> np.
     """Return G of a term from its standard deviations and correlations (q, q)."""
     sd = np.array([value["sd", group.sd_name(effect)] for effect in group.effects])
     R = np.eye(group.n_effects)
+    lower = group.structure.lower
+    if lower is not None:
+        rho = np.nan_to_num(value["cor", group.cor_name])
+        low = lower(group.n_effects)
+        L = factor_of(group.structure, np.array([logit((rho - low) / (1.0 - low))]), group.n_effects)
+        return np.asarray(L @ L.T * np.outer(sd, sd))
     pairs = [(i, k) for i in range(group.n_effects) for k in range(i)]
     for (i, k), name in zip(pairs, group.cor_names(), strict=False):
         # Beside a standard deviation of 0 there is no correlation, nor does it matter.

@@ -18,6 +18,8 @@ _GAIN = 1e-7
 _LOOKS = (0.3, 0.05, 0.01, 0.002)
 #: Correlations with an effect that varies already.
 _SHARES = (0.9, -0.9, 0.4, -0.4)
+#: Correlations of effects that have one standard deviation, as angles (see `covariance.angle`).
+_ANGLES = (0.8, -0.8, 1.4)
 #: Curvature upwards, in units of an inverse squared standard error at the start, beyond what rounding makes.
 _UPWARDS = 1e-5
 
@@ -62,6 +64,12 @@ def _ways_off(objective: Objective, w: np.ndarray, i: int) -> Iterator[np.ndarra
         alone = w.copy()
         alone[column[0]] = look * reach[column[0]]
         yield alone
+        if objective.mixes and not objective.mixes[i]:
+            for angle in _ANGLES:
+                turned = alone.copy()
+                turned[column[1:]] = angle / units[column[1:]]
+                yield turned
+            continue
         for m, entry in enumerate(column[1:], 1):
             diagonal = objective.columns[i + m][0]
             for share in _SHARES if w[diagonal] > 0.0 else ():

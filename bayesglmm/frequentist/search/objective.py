@@ -31,6 +31,8 @@ class Objective:
         For each column of each Lambda, the positions of its entries in x, the diagonal one (nonnegative) first.
     absorb : callable
         (x, column) -> x with that column zero and its part of Lambda Lambda' moved into the columns after it.
+    mixes : tuple of bool
+        Whether each of ``columns`` is a column of a Lambda, which shares variance with those after it; empty: all.
     central : bool
         Whether differences of the gradient are taken on both sides. One side does where there are so many levels that
         the log-likelihood is close to a parabola.
@@ -43,6 +45,7 @@ class Objective:
     columns: tuple[np.ndarray, ...]
     absorb: Callable[[np.ndarray, np.ndarray], np.ndarray]
     central: bool = True
+    mixes: tuple[bool, ...] = ()
 
     @property
     def reach(self) -> np.ndarray:

@@ -45,9 +45,9 @@ def _improve(marginal: LaplaceMarginal, working: Working, x: np.ndarray, at: Eva
     for t, (group, part) in enumerate(zip(working.design.groups, working.layout.effect_slices, strict=True)):
         z = at.mode.z[part].reshape(group.n_levels, group.n_effects)
         second = (z**2).mean(axis=0) + np.einsum("jkk->jk", elimination.blocks(t)).mean(axis=0)
-        rows, _ = group.structure.theta.positions(group.n_effects)
-        where = working.layout.slices[t]
-        x[p + where.start : p + where.stop] *= np.clip(np.sqrt(second[rows]), 0.2, 5.0)
+        part = working.layout.slices[t]
+        where = slice(p + part.start, p + part.stop)
+        x[where] = working.layout.maps[t].rescaled(x[where], np.clip(np.sqrt(second), 0.2, 5.0))
     return x
 
 

@@ -24,11 +24,9 @@ def factor_widths(factor: RelativeFactor, elimination: Elimination) -> np.ndarra
         H = I + A' W A there, factored: r_j is 1 less an entry of the diagonal of H^-1.
     """
     parts = [np.zeros(0)]
-    for t, (group, block) in enumerate(zip(factor.layout.groups, factor.blocks, strict=True)):
+    for t, (own, block) in enumerate(zip(factor.layout.maps, factor.blocks, strict=True)):
         determined = 1.0 - np.einsum("jkk->jk", elimination.blocks(t))
         shared = np.maximum(determined.T @ determined, 0.0)
-        rows, columns = group.structure.theta.positions(group.n_effects)
-        information = np.where(rows == columns, 2.0, 1.0) * shared[rows, columns]
         with np.errstate(all="ignore"):
-            parts.append(np.abs(np.diagonal(block))[rows] / np.sqrt(information))
+            parts.append(own.widths(block, shared))
     return np.concatenate(parts)

@@ -110,7 +110,7 @@ class SimulatedLikelihood:
                 return -np.inf, np.full(len(x), np.nan)
             value = (logsumexp(sums.log_means, axis=0) - np.log(self.draws.replicates)).sum()
             averages = [(share * part).sum(axis=0) for share, part in self._parts(sums)]
-            return float(value) + self.laplace.marginal.constant, self._gradient(sums.placed, averages, 1.0)
+            return float(value) + self.laplace.marginal.constant, self._gradient(x, sums.placed, averages, 1.0)
 
         return evaluate
 
@@ -121,7 +121,7 @@ class SimulatedLikelihood:
             return None
         R = self.draws.replicates
         deviations = [R * share * (part - (share * part).sum(axis=0)) for share, part in self._parts(sums)]
-        gradients = [self._gradient(sums.placed, list(parts), 0.0) for parts in zip(*deviations, strict=True)]
+        gradients = [self._gradient(x, sums.placed, list(parts), 0.0) for parts in zip(*deviations, strict=True)]
         return Replicates((R * sums.shares - 1.0).sum(axis=1), np.array(gradients), sums.log_weights)
 
     def _parts(self, sums: _Sums) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -165,7 +165,7 @@ class SimulatedLikelihood:
         )
         return _Sums(placed, log_weights, log_means, slopes, scores, pulls, moments, cross)
 
-    def _gradient(self, placed: Placed, averages: list[np.ndarray], determinant: float) -> np.ndarray:
+    def _gradient(self, x: np.ndarray, placed: Placed, averages: list[np.ndarray], determinant: float) -> np.ndarray:
         """Return the gradient in x, given averages (see `_parts`) or differences of them (``determinant`` 0)."""
         scores, cross, slopes, pull, moments = averages
         marginal, layout = self.laplace.marginal, self.laplace.marginal.layout
@@ -173,7 +173,7 @@ class SimulatedLikelihood:
         scores = self.partition.unsorted_rows(scores) + moved_scores
         cross = self.partition.unsorted_rows(cross) + moved_cross
         blocks = tuple(marginal.rows.effects.value[part] @ cross[part].T for part in layout.row_slices)
-        parts = [marginal.design.X.T @ scores, layout.at(np.zeros(layout.size)).pull_back(blocks)]
+        parts = [marginal.design.X.T @ scores, layout.at(x[self.working.theta]).pull_back(blocks)]
         if marginal.design.dispersion is not None:
             parts.append(np.array([slopes.sum() + moved_slope]))
         return np.concatenate(parts)

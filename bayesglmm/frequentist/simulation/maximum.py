@@ -179,9 +179,9 @@ class SimulatedMaximum:
         """Effects z that each column of Lambda multiplies, in the order of `Working.columns`."""
         layout = self.laplace.working.layout
         return tuple(
-            np.arange(part.start + k, part.stop, group.n_effects)
-            for group, part in zip(layout.groups, layout.effect_slices, strict=True)
-            for k in range(group.n_effects)
+            np.arange(part.start + k, part.stop, group.n_effects if own.mixes else 1)
+            for group, part, own in zip(layout.groups, layout.effect_slices, layout.maps, strict=True)
+            for k in range(len(own.columns(group.n_effects)))
         )
 
     def _vanishing(self, evaluate: Evaluate, x: np.ndarray) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from bayesglmm.design import Design
 from bayesglmm.errors import FitError, SpecificationError, nearest
+from bayesglmm.frequentist.applicable import require_independent_levels
 from bayesglmm.frequentist.estimator import Prepared
 from bayesglmm.frequentist.laplace import LaplaceLikelihood
 from bayesglmm.frequentist.likelihood import MaximumLikelihood
@@ -106,6 +107,7 @@ class MCML:
             More than `MAX_DIMENSION` group effects in one block, or too many crossed effects (`width.MAX_TAIL`).
         """
         require_one_dispersion(design, self.method)
+        require_independent_levels(design, self.method)
         require_narrow_tail(design)
         likelihood = LaplaceLikelihood.of(design)
         if not design.groups:  # nothing to integrate: the likelihood is known exactly

@@ -8,10 +8,44 @@ import mpmath
 import numpy as np
 import pytest
 
-from bayesglmm.covariance import INDEPENDENT, SCALAR, STRUCTURES, UNSTRUCTURED, structure_for
+from bayesglmm.covariance import (
+    AUTOREGRESSIVE,
+    COMPOUND_SYMMETRY,
+    INDEPENDENT,
+    KNOWN,
+    SCALAR,
+    STRUCTURES,
+    UNSTRUCTURED,
+    Structure,
+    autoregressive,
+    structure_for,
+)
 from bayesglmm.covariance.correlation import correlation_adjoint, correlation_factor, factor_of
 
 SIZES = (2, 3, 4, 5)
+#: Distances for structures that have none of their own.
+ONES = np.ones(9, dtype=np.int64)
+#: Numbers of effects with which each structure is tried.
+TRIED = {s: (1,) if s in (SCALAR, KNOWN) else (1, 3) if s is INDEPENDENT else SIZES for s in STRUCTURES.values()}
+CASES = [pytest.param(s, q, id=f"{s.name}-{q}") for s, sizes in TRIED.items() for q in sizes]
+CASES += [pytest.param(autoregressive((2, 1, 7)), 4, id="autoregressive-gaps")]
+CORRELATED = [case for case in CASES if case.values[0].correlated]
+
+
+def gaps_of(structure: Structure) -> np.ndarray:
+    return np.array(structure.gaps, dtype=np.int64) if structure.gaps else ONES
+
+
+def coordinates(structure: Structure, q: int, seed: int = 0, spread: float = 1.0) -> np.ndarray:
+    return spread * np.random.default_rng(seed).normal(size=structure.coordinates(q))
+
+
+def expected_correlations(structure: Structure, rho: float, q: int) -> np.ndarray:
+    """Return the correlation matrix of a structure with one correlation, written out."""
+    if structure.keyword == "cs":
+        return np.where(np.eye(q) > 0, 1.0, rho)
+    places = np.concatenate([[0], np.cumsum(gaps_of(structure)[: q - 1])])
+    return rho ** np.abs(np.subtract.outer(places, places))
 
 
 def random_x(q: int, seed: int = 0) -> np.ndarray:
@@ -20,7 +54,7 @@ def random_x(q: int, seed: int = 0) -> np.ndarray:
 
 def log_density(x: np.ndarray, eta: float, q: int) -> float:
     """Return the log density of the unconstrained coordinates, constant included."""
-    value = correlation_factor(UNSTRUCTURED.code, np.ascontiguousarray(x), eta, np.zeros((q, q)))
+    value = correlation_factor(UNSTRUCTURED.code, np.ascontiguousarray(x), eta, ONES, np.zeros((q, q)))
     return value + UNSTRUCTURED.log_constant(q, eta)
 
 
@@ -41,18 +75,42 @@ def test_structure_for():
     assert structure_for(2, True) is UNSTRUCTURED
     assert structure_for(3, False) is INDEPENDENT
     assert {s.name: s for s in STRUCTURES.values()} == STRUCTURES
+    assert len({s.keyword for s in STRUCTURES.values() if s.keyword}) == 3
     assert [s.correlated for s in (SCALAR, INDEPENDENT, UNSTRUCTURED)] == [False, False, True]
 
 
-@pytest.mark.parametrize("q", SIZES)
-def test_factor_is_the_cholesky_factor_of_a_correlation_matrix(q):
+@pytest.mark.parametrize(("structure", "q"), CASES)
+def test_factor_is_the_cholesky_factor_of_a_correlation_matrix(structure, q):
     for seed in range(5):
-        x = 3 * random_x(q, seed)
-        L = factor_of(UNSTRUCTURED, x, q)
+        L = factor_of(structure, coordinates(structure, q, seed, 3.0), q)
         R = L @ L.T
         np.testing.assert_allclose(np.diag(R), 1.0, rtol=1e-14)
         assert np.linalg.eigvalsh(R).min() > 0
         np.testing.assert_allclose(L, np.linalg.cholesky(R), rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize(("structure", "q"), [c for c in CASES if c.values[0].lower is not None])
+def test_one_correlation_makes_the_matrix_that_it_should(structure, q):
+    lower = structure.lower(q)
+    for x in (-6.0, -0.4, 0.0, 2.5, 9.0):
+        rho = lower + (1 - lower) / (1 + math.exp(-x))
+        L = factor_of(structure, np.array([x]), q)
+        np.testing.assert_allclose(L @ L.T, expected_correlations(structure, rho, q), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("structure", "q"), [c for c in CASES if c.values[0].lower is not None])
+@pytest.mark.parametrize("x", [-30.0, 30.0])
+def test_near_a_bound_no_digits_are_lost(structure, q, x):
+    """At 1 less 1e-13 the last pivot against mpmath's with 60 digits."""
+    with mpmath.workdps(60):
+        lower = mpmath.mpf(-1) / (q - 1) if structure.keyword == "cs" else mpmath.mpf(-1)
+        rho = lower + (1 - lower) / (1 + mpmath.e ** (-mpmath.mpf(x)))
+        if structure.keyword == "cs":
+            pivot = (1 - rho) * (1 + (q - 1) * rho) / (1 + (q - 2) * rho)
+        else:
+            pivot = 1 - rho ** (2 * int(gaps_of(structure)[q - 2]))
+        expected = float(mpmath.sqrt(pivot))
+    assert factor_of(structure, np.array([x]), q)[-1, -1] == pytest.approx(expected, rel=1e-13)
 
 
 @pytest.mark.parametrize("q", SIZES)
@@ -66,11 +124,30 @@ def test_every_correlation_matrix_has_coordinates(q):
 
 
 @pytest.mark.parametrize("eta", [0.5, 1.0, 2.5, 20.0])
-def test_normaliser_of_two_effects_by_quadrature(eta):
-    line = [-mpmath.inf, 0, mpmath.inf]
+@pytest.mark.parametrize("structure", [UNSTRUCTURED, COMPOUND_SYMMETRY, AUTOREGRESSIVE], ids=lambda s: s.name)
+def test_normaliser_of_two_effects_by_quadrature(structure, eta):
+    def density(x):
+        value = correlation_factor(structure.code, np.array([float(x)]), eta, ONES, np.zeros((2, 2)))
+        return mpmath.e ** (value + structure.log_constant(2, eta))
+
+    # Densities in x fall off as exp(-eta |x|), or as a power of x.
+    line = [-mpmath.inf, 0, mpmath.inf] if structure is UNSTRUCTURED else [-200, -20, 0, 20, 200]
     with mpmath.workdps(20):
-        total = mpmath.quad(lambda x: mpmath.e ** log_density(np.array([float(x)]), eta, 2), line)
+        total = mpmath.quad(density, line)
     assert float(total) == pytest.approx(1.0, rel=1e-10)
+
+
+@pytest.mark.parametrize("eta", [0.5, 1.0, 3.0])
+def test_one_correlation_of_two_effects_has_the_same_prior_in_every_structure(eta):
+    """At equal rho: the densities of x differ by d rho / dx alone, which a common scale takes out."""
+    x = 0.7  # of LKJ's plane: rho = x / sqrt(1 + x^2)
+    rho = x / math.sqrt(1 + x * x)
+    of_rho = log_density(np.array([x]), eta, 2) + 1.5 * math.log1p(x * x)
+    logit = math.log((1 + rho) / (1 - rho))
+    for structure in (COMPOUND_SYMMETRY, AUTOREGRESSIVE):
+        value = correlation_factor(structure.code, np.array([logit]), eta, ONES, np.zeros((2, 2)))
+        value += structure.log_constant(2, eta) - math.log(2 * (1 + rho) / 2 * (1 - rho) / 2)
+        assert value == pytest.approx(of_rho, abs=1e-12)
 
 
 @pytest.mark.parametrize("eta", [1.0, 2.5, 6.0])
@@ -139,29 +216,29 @@ def test_marginals_are_beta(q):
 
 
 @pytest.mark.parametrize("eta", [0.5, 1.0, 3.5])
-@pytest.mark.parametrize("q", SIZES)
-def test_adjoint_against_differences(q, eta):
-    x = random_x(q, 7)
-    G = np.random.default_rng(8).normal(size=(q, q))
+@pytest.mark.parametrize(("structure", "q"), CORRELATED)
+def test_adjoint_against_differences(structure, q, eta):
+    G, gaps = np.random.default_rng(8).normal(size=(q, q)), gaps_of(structure)
 
     def objective(at: np.ndarray) -> np.ndarray:
         L = np.zeros((q, q))
-        return np.array([correlation_factor(UNSTRUCTURED.code, at, eta, L) + (G * L).sum()])
+        return np.array([correlation_factor(structure.code, at, eta, gaps, L) + (G * L).sum()])
 
-    L = factor_of(UNSTRUCTURED, x, q)
-    found = np.full(len(x), np.nan)
-    correlation_adjoint(UNSTRUCTURED.code, x, eta, L, G, found)
-    np.testing.assert_allclose(found, jacobian(objective, x)[0], rtol=1e-7, atol=1e-8)
+    for seed in (7, 9, 11):
+        x = coordinates(structure, q, seed, 2.0)
+        found = np.full(len(x), np.nan)
+        correlation_adjoint(structure.code, x, eta, gaps, factor_of(structure, x, q), G, found)
+        np.testing.assert_allclose(found, jacobian(objective, x)[0], rtol=1e-7, atol=1e-8)
 
 
-@pytest.mark.parametrize("structure", [SCALAR, INDEPENDENT], ids=lambda s: s.name)
+@pytest.mark.parametrize("structure", [SCALAR, INDEPENDENT, KNOWN], ids=lambda s: s.name)
 def test_diagonal_structures_have_no_correlations(structure):
     for q in (1, 3):
         assert structure.coordinates(q) == 0
         assert structure.log_constant(q, 2.0) == 0.0
         np.testing.assert_array_equal(factor_of(structure, np.empty(0), q), np.eye(q))
         gradient = np.array([5.0])
-        correlation_adjoint(structure.code, np.empty(0), 1.0, np.eye(q), np.ones((q, q)), gradient)
+        correlation_adjoint(structure.code, np.empty(0), 1.0, ONES, np.eye(q), np.ones((q, q)), gradient)
         assert gradient == [5.0]
         assert structure.graph(None, None, "g", ("e", "e_bis"), q, 1.0) is None
         assert structure.code_lines("L", "g", ("e", "e_bis"), q, 1.0) == []
@@ -175,27 +252,92 @@ def test_coordinates_are_as_many_as_correlations(q):
 
 def test_unknown_structure_is_an_error():
     with pytest.raises(ValueError, match="unknown covariance structure"):
-        correlation_factor(99, np.empty(0), 1.0, np.zeros((2, 2)))
+        correlation_factor(99, np.empty(0), 1.0, ONES, np.zeros((2, 2)))
 
 
-@pytest.mark.parametrize("structure", STRUCTURES.values(), ids=lambda s: s.name)
-def test_theta_reaches_every_factor_of_the_structure(structure):
-    q = 1 if structure is SCALAR else 3
-    sd = np.array([0.5, 2.0, 3.0])[:q]
-    Lambda = sd[:, None] * factor_of(structure, random_x(q)[: structure.coordinates(q)], q)
-    theta = structure.theta
-    free = Lambda[theta.positions(q)]
-    assert len(free) == theta.size(q) == q + structure.coordinates(q)
-    np.testing.assert_array_equal(theta.factor(free, q), Lambda)
-    np.testing.assert_array_equal(theta.factor(free, q)[theta.positions(q)][theta.diagonal(q)], np.diag(Lambda))
+def theta_at(structure: Structure, q: int, seed: int = 3) -> np.ndarray:
+    """Return a theta inside its bounds."""
+    own = structure.theta
+    theta = np.random.default_rng(seed).normal(size=own.size(q))
+    return np.where(own.diagonal(q), np.abs(theta), theta)
 
 
-@pytest.mark.parametrize("structure", STRUCTURES.values(), ids=lambda s: s.name)
-def test_theta_pulls_gradients_back(structure):
-    q = 1 if structure is SCALAR else 4
-    rng = np.random.default_rng(1)
-    G, theta = rng.normal(size=(q, q)), rng.normal(size=structure.theta.size(q))
-    assert structure.theta.pull_back(G) @ theta == pytest.approx((G * structure.theta.factor(theta, q)).sum())
+@pytest.mark.parametrize(("structure", "q"), CASES)
+def test_theta_reaches_factors_of_the_structure_and_no_others(structure, q):
+    own = structure.theta
+    Lambda = own.factor(theta_at(structure, q), q)
+    assert own.size(q) == structure.n_sds(q) + structure.coordinates(q)
+    np.testing.assert_array_equal(Lambda, np.tril(Lambda))
+    sd = np.sqrt((Lambda**2).sum(axis=1))
+    if structure.common:
+        np.testing.assert_allclose(sd, sd[0], rtol=1e-13)
+    R = Lambda @ Lambda.T / np.outer(sd, sd)
+    if structure.lower is not None:
+        rho = (R[1, 0] if structure.keyword == "cs" else None) or math.sin(theta_at(structure, q)[1])
+        np.testing.assert_allclose(R, expected_correlations(structure, rho, q), atol=1e-12)
+    elif not structure.correlated:
+        np.testing.assert_allclose(R, np.eye(q), atol=1e-15)
+
+
+@pytest.mark.parametrize(("structure", "q"), CASES)
+def test_theta_pulls_gradients_back(structure, q):
+    G, own = np.random.default_rng(1).normal(size=(q, q)), structure.theta
+    for seed in range(3):
+        theta = theta_at(structure, q, seed)
+        slopes = jacobian(lambda at: np.array([(G * own.factor(at, q)).sum()]), theta)[0]
+        np.testing.assert_allclose(own.pull_back(theta, G), slopes, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize(("structure", "q"), [c for c in CASES if c.values[0].lower is not None])
+@pytest.mark.parametrize("t", [-math.pi / 2, math.pi / 2])
+def test_theta_is_smooth_across_the_bounds_of_a_correlation(structure, q, t):
+    """Lambda Lambda' is even about the bound, and the derivative of Lambda there is that from either side."""
+    own, G = structure.theta, np.random.default_rng(2).normal(size=(q, q))
+
+    def covariance(angle):
+        Lambda = own.factor(np.array([1.3, angle]), q)
+        return Lambda @ Lambda.T
+
+    np.testing.assert_allclose(covariance(t - 0.2), covariance(t + 0.2), atol=1e-13)
+    slopes = jacobian(lambda at: np.array([(G * own.factor(at, q)).sum()]), np.array([1.3, t]))[0]
+    np.testing.assert_allclose(own.pull_back(np.array([1.3, t]), G), slopes, atol=1e-8)
+    assert np.linalg.eigvalsh(covariance(t))[0] == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize(("structure", "q"), CASES)
+def test_components_are_those_of_the_covariance(structure, q):
+    own, origin = structure.theta, np.eye(q)
+    theta = theta_at(structure, q)
+    sds, cors = own.components(theta, origin)
+    Lambda = own.factor(theta, q)
+    sd = np.sqrt((Lambda**2).sum(axis=1))
+    np.testing.assert_allclose([value for value, _ in sds], sd[: structure.n_sds(q)], rtol=1e-13)
+    R = Lambda @ Lambda.T / np.outer(sd, sd)
+    expected = [math.sin(theta[1])] if structure.keyword == "ar1" else R[np.tril_indices(q, -1)][: len(cors)]
+    assert len(cors) == structure.coordinates(q)
+    np.testing.assert_allclose([value for value, _ in cors], expected, atol=1e-12)
+    values = [*sds, *cors]
+    flat = jacobian(lambda at: np.array([v for part in own.components(at, origin) for v, _ in part]), theta)
+    np.testing.assert_allclose([gradient for _, gradient in values], flat, rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.parametrize(("structure", "q"), CASES)
+def test_theta_answers_what_searches_ask(structure, q):
+    own, theta = structure.theta, theta_at(structure, q)
+    size, diagonal = own.size(q), own.diagonal(q)
+    assert diagonal.sum() == structure.n_sds(q)
+    members = np.concatenate(own.columns(q))
+    assert sorted(members) == list(range(size))
+    assert all(diagonal[column[0]] and not diagonal[column[1:]].any() for column in own.columns(q))
+    scaled = np.where(own.scales(q), 2.5 * theta, theta)
+    np.testing.assert_allclose(own.factor(scaled, q), 2.5 * own.factor(theta, q), rtol=1e-14)
+    np.testing.assert_allclose(own.rescaled(theta, np.full(q, 2.5)), scaled, rtol=1e-14)
+    assert (own.natural(np.full(structure.n_sds(q), 2.0), q)[diagonal] == 2.0).all()
+    zero = own.without(theta, own.columns(q)[0], q)
+    assert (zero[own.columns(q)[0]] == 0.0).all()
+    lifted = own.lifted(zero, np.full(size, 0.3), q)
+    assert (lifted[diagonal] >= 0.3).all()
+    assert (own.widths(own.factor(theta, q), np.eye(q) + 1.0) > 0.0).all()
 
 
 def test_code_names_text_only_in_quotes():

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from bayesglmm.errors import FormulaError
-from bayesglmm.formula import columns, common_text, component_names, expand, parse, require_available
+from bayesglmm.formula import columns, common_text, component_names, expand, parse
 from bayesglmm.formula.limits import MAX_CHARACTERS, MAX_DEPTH, MAX_SUMMANDS, MAX_TERMS
 
 DEEP = MAX_DEPTH - 1
@@ -125,7 +125,3 @@ def test_messages_stay_short_and_on_their_lines() -> None:
             parse(text)
         assert len(str(caught.value)) < 500
         assert all(line.isprintable() for line in str(caught.value).split("\n"))
-    with pytest.raises(NotImplementedError) as refused:
-        require_available(parse(f"y ~ cs(1 | {name})"))
-    assert str(refused.value).isprintable()
-    assert len(str(refused.value)) < 500
