@@ -1,4 +1,4 @@
-"""Published data sets, tidied: CSV files, one catalogue, one loader."""
+"""Published and simulated data sets, tidied: CSV files, one catalogue, one loader."""
 
 from __future__ import annotations
 

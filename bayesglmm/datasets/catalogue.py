@@ -47,15 +47,17 @@ class Entry:
     rows : int
         Number of rows, after ``where``.
     source : str
-        The original publication.
-    carrier : str
-        Where the numbers were copied from, so that they can be checked.
-    carrier_licence : str
-        The terms of the carrier.
+        The original publication, or the generator of a simulated data set.
     columns : mapping of str to Column
         The columns in the order of the file.
+    carrier : str
+        Where the numbers were copied from, so that they can be checked; empty for a simulated data set.
+    carrier_licence : str
+        The terms of the carrier.
     where : mapping of str to int or str
         Column and value of the rows that are kept; empty keeps all.
+    true_values : mapping of str to float
+        Parameters that a data set was simulated with, by the names of its model file; empty for what was observed.
     """
 
     name: str
@@ -63,14 +65,22 @@ class Entry:
     file: str
     rows: int
     source: str
-    carrier: str
-    carrier_licence: str
     columns: Mapping[str, Column]
+    carrier: str = ""
+    carrier_licence: str = ""
     where: Mapping[str, int | str] = field(default_factory=dict)
+    true_values: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def origin(self) -> str:
+        """Where the numbers come from: the publication and what they were copied from, or the generator."""
+        return self.source if self.true_values else f"{self.source}. Copied from: {self.carrier}."
 
     @property
     def licence(self) -> str:
-        """The licence note: numbers are facts, their carrier is named."""
+        """The licence note: numbers are facts, their carrier is named; what was simulated is the package's own."""
+        if self.true_values:
+            return "simulated for this package (Apache-2.0)"
         return f"published facts; carrier: {self.carrier} ({self.carrier_licence})"
 
 

@@ -27,8 +27,10 @@ def load_dataset(name: str) -> pd.DataFrame:
     pandas.DataFrame
         A new frame, one row an observation. Identifiers are unordered categories in numeric (or alphabetical)
         order; factors are ordered categories, the first one the baseline; counts, scores and 0/1 indicators
-        are int64; measurements are float64. ``attrs`` holds ``name``, ``title``, ``source`` (original
-        publication and carrier), ``licence`` and ``units`` (column to unit or coding, in words).
+        are int64; measurements are float64 (missing ones nan, in ``glucose_weekly`` only). ``attrs`` holds ``name``,
+        ``title``, ``source`` (original publication and carrier; the generator of a simulated data set), ``licence``,
+        ``units`` (column to unit or coding, in words) and, for simulated data, ``true_values`` (parameter to value, by
+        the names of the model file).
 
     Raises
     ------
@@ -51,10 +53,12 @@ def load_dataset(name: str) -> pd.DataFrame:
     frame.attrs = {
         "name": entry.name,
         "title": entry.title,
-        "source": f"{entry.source}. Copied from: {entry.carrier}.",
+        "source": entry.origin,
         "licence": entry.licence,
         "units": {column: described.unit for column, described in entry.columns.items()},
     }
+    if entry.true_values:
+        frame.attrs["true_values"] = dict(entry.true_values)
     return frame
 
 
