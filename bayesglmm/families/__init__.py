@@ -37,7 +37,10 @@ __all__ = [
 ]
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
-    {family.name: family for family in (GAUSSIAN, BERNOULLI, BINOMIAL, POISSON, NEGATIVE_BINOMIAL, GAMMA, BETA, BETA_BINOMIAL)}
+    {
+        family.name: family
+        for family in (GAUSSIAN, BERNOULLI, BINOMIAL, POISSON, NEGATIVE_BINOMIAL, GAMMA, BETA, BETA_BINOMIAL)
+    }
 )
 
 #: What other packages call them, where the spelling alone would lead elsewhere.

@@ -21,7 +21,7 @@ from bayesglmm.families.defaults import half_normal_root, mean_is_mu
 from bayesglmm.families.elementary import NEAR, exp_remainder
 from bayesglmm.families.links import LOG
 from bayesglmm.families.poisson import POISSON, SATURATED
-from bayesglmm.families.polygamma import log1p_excess, rising_jet, stirling_jet
+from bayesglmm.families.polygamma import log1p_excess, rising_from, stirling_jet
 from bayesglmm.families.record import Array, Dispersion, Encoded, Family, FamilyLink, RowValues
 from bayesglmm.families.responses import encode_numbers
 from bayesglmm.families.rows import compiled_scalar
@@ -62,7 +62,8 @@ def log_row(y: float, size: float, eta: float, phi: float) -> RowValues:
         l = _large_count(y, eta, mu, phi) - 0.5 * math.log1p(y / phi) + upper[0] - lower[0]
     else:
         log_total = math.log1p(mu / phi) if eta < _FAR else eta - math.log(phi)
-        l = y * eta - s * log_total + rising_jet(phi, y)[0]
+        l = y * eta - s * log_total
+        l += rising_from(phi, y, upper, lower)[0] if y > 0.0 else 0.0
     d1 = (y - mu) * rest
     slope = p * rest
     q = (y - mu) / total
