@@ -1,7 +1,7 @@
 """The logarithm of the gamma function and its derivatives, as what Stirling's formula leaves: nothing cancels.
 
 Densities with a precision phi hold differences such as log Gamma(y + phi) - log Gamma(phi), and derivatives with
-digamma(y + phi) - digamma(phi). Each term grows like phi log(phi), their sum is of order 1. So every log Gamma is split,
+digamma(y + phi) - digamma(phi). Each term grows like phi log(phi), their sum is of order 1. Every log Gamma is split,
 
     log Gamma(x) = (x - 1/2) log(x) - x + log(2 pi) / 2 + S(x),
 

@@ -130,8 +130,8 @@ def _unknowable_dispersion(design: Design) -> list[Problem]:
     if design.dispersion is None or design.family.size != "trials" or not bool((design.size == 1.0).all()):
         return []
     message = (
-        f"every row is a single trial, and these say nothing about {design.dispersion}: its estimate rests on its prior, "
-        'or has no bound. Use family="bernoulli", or rows of several trials.'
+        f"every row is a single trial, and these say nothing about {design.dispersion}: its estimate rests on its "
+        'prior, or has no bound. Use family="bernoulli", or rows of several trials.'
     )
     return [Problem(design.response_name, message, "identification")]
 

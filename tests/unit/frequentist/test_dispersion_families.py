@@ -1,4 +1,4 @@
-"""Negative binomial, gamma, beta and beta-binomial fits: against glmmTMB, known truth, and the methods among each other."""
+"""Negative binomial, gamma, beta, beta-binomial fits: against glmmTMB, known truth, the methods among each other."""
 
 from __future__ import annotations
 
