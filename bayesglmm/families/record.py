@@ -142,7 +142,7 @@ class Dispersion:
         Whether phi is the standard deviation of rows about a linear predictor with the identity link: then it cannot be
         told from effects with a level for every row, and least squares estimates it.
     power : float
-        k where the variance of a row is in proportion to phi^k, which is what quasi-likelihood needs; 0 where it is not.
+        k where the variance of a row is in proportion to phi^k, as quasi-likelihood needs; 0 where it is not.
     exact_at : float
         0 or infinity, the phi at which rows have no variance left; nan where chance remains at any phi.
     limit : str

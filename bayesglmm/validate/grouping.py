@@ -100,6 +100,7 @@ def grouping_warnings(design: Design) -> list[Problem]:
             problems.append(Problem(name, message, "few levels"))
         problems += _singletons(name, group)
         problems += _unknowable(name, group, design)
+    problems += _unknowable_dispersion(design)
     for group in design.groups:
         if design.dispersion is not None and group.size >= design.n_rows and group.n_effects > 1:
             message = (
@@ -122,6 +123,17 @@ def _unknowable(name: str, group: GroupEffects, design: Design) -> list[Problem]
         "Leave its group term out, or group by something that repeats."
     )
     return [Problem(name, message, "identification")]
+
+
+def _unknowable_dispersion(design: Design) -> list[Problem]:
+    """Return that single trials do not tell a dispersion: a coin whose chance varies from toss to toss is a coin."""
+    if design.dispersion is None or design.family.size != "trials" or not bool((design.size == 1.0).all()):
+        return []
+    message = (
+        f"every row is a single trial, and these say nothing about {design.dispersion}: its estimate rests on its "
+        'prior, or has no bound. Use family="bernoulli", or rows of several trials.'
+    )
+    return [Problem(design.response_name, message, "identification")]
 
 
 def _singletons(name: str, group: GroupEffects) -> list[Problem]:
