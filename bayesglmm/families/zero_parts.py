@@ -104,8 +104,7 @@ ZERO_INFLATED_POISSON = _family(
         LOG,
         zero_inflated_poisson_row,
         _inflated_poisson_graph,
-        "mu = pt.exp(eta)\n"
-        'pm.ZeroInflatedPoisson("y", psi=pm.math.sigmoid(-zero_of_row), mu=mu, observed=observed)\n',
+        'mu = pt.exp(eta)\npm.ZeroInflatedPoisson("y", psi=pm.math.sigmoid(-zero_of_row), mu=mu, observed=observed)\n',
         no_information,
     ),
     (_ZERO,),

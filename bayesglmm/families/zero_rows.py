@@ -26,9 +26,7 @@ _CERTAIN = 700.0
 
 
 @compiled_scalar
-def _zero_mixture(
-    zero: float, B: float, B1: float, B2: float, B3: float, Bp: float, B1p: float, B2p: float
-) -> Mixed:
+def _zero_mixture(zero: float, B: float, B1: float, B2: float, B3: float, Bp: float, B1p: float, B2p: float) -> Mixed:
     """Return l = log(pi + (1 - pi) exp(B)), B the log probability of a zero by chance, and its derivatives.
 
     The order is l, d1, d2, d3 (in eta), then in the zero part's logit, then in log(phi), of l, d1 and d2 each. With v the
@@ -41,7 +39,12 @@ def _zero_mixture(
     v, q = expit(zero - B), expit(B - zero)
     vq = v * q
     some = -rest * math.expm1(B)
-    l = math.log1p(-some) if some < 0.5 else log_expit(zero) - log_expit(zero - B)
+    if some < 0.5:
+        l = math.log1p(-some)
+    elif zero > B:
+        l = log_expit(zero) + math.log1p(math.exp(B - zero))
+    else:
+        l = B + math.log1p(math.exp(zero - B)) + log_expit(-zero)
     return (
         l,
         q * B1,
