@@ -48,6 +48,7 @@ ROWS = {
     "baseball": 18,
     "highschool": 7185,
     "egsingle": 7230,
+    "wine": 72,
 }
 LEVELS = {
     ("salamander", "female"): 60,
@@ -92,6 +93,8 @@ LEVELS = {
     ("highschool", "school"): 160,
     ("egsingle", "schoolid"): 60,
     ("egsingle", "childid"): 1721,
+    ("wine", "judge"): 9,
+    ("wine", "bottle"): 8,
 }
 # Recorded on the day when every cell was compared with the carrier's: SHA-256 of the CSV text, its first 16 digits.
 CHECKSUMS = {
@@ -113,6 +116,7 @@ CHECKSUMS = {
     "baseball": "781097e78add391b",
     "highschool": "543d1bc1b9b839df",
     "egsingle": "dca180c539dd03d6",
+    "wine": "6d658583db475bbf",
 }
 
 
@@ -262,6 +266,8 @@ def test_a_part_holds_only_its_rows_and_its_levels(frames):
         ("highschool", "ses", 1.03),
         ("egsingle", "math", -3881.963),
         ("egsingle", "lowinc", 562447.1),
+        ("wine", "rating", 210),
+        ("wine", "response", 3400),
     ],
 )
 def test_totals_are_those_of_the_published_data(frames, name, column, total):
