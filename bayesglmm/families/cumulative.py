@@ -28,11 +28,13 @@ from bayesglmm.families.support import not_whole, occurring
 __all__ = ["CUMULATIVE"]
 
 _NEEDS = "ordered categories, or whole numbers in their order"
+_WHOLE = 'observed = observed.astype("int64")\n'
 _LOGIT_CODE = (
-    'pm.OrderedLogistic("y", eta=eta, cutpoints=cutpoint, compute_p=False, observed=observed.astype("int64"))\n'
+    _WHOLE + 'pm.OrderedLogistic("y", eta=eta, cutpoints=cutpoint, compute_p=False, observed=observed)\n'
 )
 # Shares of the categories without a difference of two numbers near 1; PyMC's OrderedProbit is good to 1e-6 alone.
 _PROBIT_CODE = (
+    f"{_WHOLE}"
     "upper = cutpoint[1:] - eta[:, None]\n"
     "lower = cutpoint[:-1] - eta[:, None]\n"
     "side = pt.switch(upper + lower > 0.0, -1.0, 1.0)\n"
@@ -40,13 +42,14 @@ _PROBIT_CODE = (
     "first = 0.5 * pt.erfc((eta[:, None] - cutpoint[:1]) / 2**0.5)\n"
     "last = 0.5 * pt.erfc((cutpoint[-1:] - eta[:, None]) / 2**0.5)\n"
     "share = pt.concatenate([first, inner, last], axis=1)\n"
-    "pm.Categorical(\"y\", p=share, observed=observed.astype('int64'))\n"
+    'pm.Categorical("y", p=share, observed=observed)\n'
 )
 _CLOGLOG_CODE = (
+    f"{_WHOLE}"
     "w = pt.exp(cutpoint - eta[:, None])\n"
     "inner = -pt.exp(-w[:, :-1]) * pt.expm1(w[:, :-1] - w[:, 1:])\n"
     "share = pt.concatenate([-pt.expm1(-w[:, :1]), inner, pt.exp(-w[:, -1:])], axis=1)\n"
-    "pm.Categorical(\"y\", p=share, observed=observed.astype('int64'))\n"
+    'pm.Categorical("y", p=share, observed=observed)\n'
 )
 
 
