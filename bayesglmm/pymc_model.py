@@ -116,7 +116,7 @@ def build_pymc_model(design: Design, parameters: Parameters) -> Any:
         if (design.weights != 1.0).any():
             # PyMC has no weighted rows: add (w - 1) times each row's log density to the one already there.
             weights = pm.Data("weights", design.weights, dims="row")
-            pm.Potential("weighted_rows", pt.sum((weights - 1.0) * pm.logp(y, observed)))
+            pm.Potential("weighted_rows", pt.sum((weights - 1.0) * pm.logp(y, model.rvs_to_values[y])))
     return model
 
 

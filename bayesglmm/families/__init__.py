@@ -14,12 +14,15 @@ from bayesglmm.families.bernoulli import BERNOULLI
 from bayesglmm.families.beta import BETA
 from bayesglmm.families.beta_binomial import BETA_BINOMIAL
 from bayesglmm.families.binomial import BINOMIAL
+from bayesglmm.families.cumulative import CUMULATIVE
 from bayesglmm.families.gamma import GAMMA
 from bayesglmm.families.gaussian import GAUSSIAN
 from bayesglmm.families.negative_binomial import NEGATIVE_BINOMIAL
 from bayesglmm.families.poisson import POISSON
 from bayesglmm.families.record import Dispersion, Encoded, Family, FamilyLink, Link, Violation
 from bayesglmm.families.rows import RowKernels, compile_rows
+from bayesglmm.families.student_t import STUDENT_T
+from bayesglmm.families.zero_parts import HURDLE_POISSON, ZERO_INFLATED_NEGATIVE_BINOMIAL, ZERO_INFLATED_POISSON
 
 __all__ = [
     "FAMILIES",
@@ -39,7 +42,21 @@ __all__ = [
 FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
         family.name: family
-        for family in (GAUSSIAN, BERNOULLI, BINOMIAL, POISSON, NEGATIVE_BINOMIAL, GAMMA, BETA, BETA_BINOMIAL)
+        for family in (
+            GAUSSIAN,
+            BERNOULLI,
+            BINOMIAL,
+            POISSON,
+            NEGATIVE_BINOMIAL,
+            GAMMA,
+            BETA,
+            BETA_BINOMIAL,
+            STUDENT_T,
+            CUMULATIVE,
+            ZERO_INFLATED_POISSON,
+            ZERO_INFLATED_NEGATIVE_BINOMIAL,
+            HURDLE_POISSON,
+        )
     }
 )
 
@@ -53,6 +70,14 @@ _ELSEWHERE = MappingProxyType(
         "nb": "negative_binomial",
         "beta_family": "beta",
         "normal": "gaussian",
+        "student": "student_t",
+        "t": "student_t",
+        "ordinal": "cumulative",
+        "ordered": "cumulative",
+        "zip": "zero_inflated_poisson",
+        "zinb": "zero_inflated_negative_binomial",
+        "zero_inflated_negbinomial": "zero_inflated_negative_binomial",
+        "truncated_poisson": "hurdle_poisson",
     }
 )
 

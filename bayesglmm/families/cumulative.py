@@ -28,35 +28,60 @@ from bayesglmm.families.support import not_whole, occurring
 __all__ = ["CUMULATIVE"]
 
 _NEEDS = "ordered categories, or whole numbers in their order"
-_CLOGLOG_GRAPH = (
-    "at_most = -pt.expm1(-pt.exp(cutpoint - eta[:, None]))\n"
-    "share = pt.diff(pt.concatenate([pt.zeros_like(eta)[:, None], at_most, pt.ones_like(eta)[:, None]], axis=1), axis=1)\n"
+_WHOLE = 'observed = observed.astype("int64")\n'
+_LOGIT_CODE = (
+    _WHOLE + 'pm.OrderedLogistic("y", eta=eta, cutpoints=cutpoint, compute_p=False, observed=observed)\n'
+)
+# Shares of the categories without a difference of two numbers near 1; PyMC's OrderedProbit is good to 1e-6 alone.
+_PROBIT_CODE = (
+    f"{_WHOLE}"
+    "upper = cutpoint[1:] - eta[:, None]\n"
+    "lower = cutpoint[:-1] - eta[:, None]\n"
+    "side = pt.switch(upper + lower > 0.0, -1.0, 1.0)\n"
+    "inner = 0.5 * side * (pt.erfc(-side * upper / 2**0.5) - pt.erfc(-side * lower / 2**0.5))\n"
+    "first = 0.5 * pt.erfc((eta[:, None] - cutpoint[:1]) / 2**0.5)\n"
+    "last = 0.5 * pt.erfc((cutpoint[-1:] - eta[:, None]) / 2**0.5)\n"
+    "share = pt.concatenate([first, inner, last], axis=1)\n"
+    'pm.Categorical("y", p=share, observed=observed)\n'
+)
+_CLOGLOG_CODE = (
+    f"{_WHOLE}"
+    "w = pt.exp(cutpoint - eta[:, None])\n"
+    "inner = -pt.exp(-w[:, :-1]) * pt.expm1(w[:, :-1] - w[:, 1:])\n"
+    "share = pt.concatenate([-pt.expm1(-w[:, :1]), inner, pt.exp(-w[:, -1:])], axis=1)\n"
     'pm.Categorical("y", p=share, observed=observed)\n'
 )
 
 
 def _logit_graph(pm: Any, pt: Any, name: str, eta: Any, size: Any, phi: Any, observed: Any, dims: Any) -> Any:
     (cutpoint,) = phi
-    whole = _whole(pt, observed)
+    whole = _whole(observed)
     return pm.OrderedLogistic(name, eta=eta, cutpoints=cutpoint, compute_p=False, observed=whole, dims=dims)
 
 
 def _probit_graph(pm: Any, pt: Any, name: str, eta: Any, size: Any, phi: Any, observed: Any, dims: Any) -> Any:
     (cutpoint,) = phi
-    whole = _whole(pt, observed)
-    return pm.OrderedProbit(name, eta=eta, cutpoints=cutpoint, sigma=1, compute_p=False, observed=whole, dims=dims)
+    root = pt.constant(2.0**0.5, dtype="float64")
+    upper, lower = cutpoint[1:] - eta[:, None], cutpoint[:-1] - eta[:, None]
+    side = pt.switch(upper + lower > 0.0, -1.0, 1.0)
+    inner = 0.5 * side * (pt.erfc(-side * upper / root) - pt.erfc(-side * lower / root))
+    first = 0.5 * pt.erfc((eta[:, None] - cutpoint[:1]) / root)
+    last = 0.5 * pt.erfc((cutpoint[-1:] - eta[:, None]) / root)
+    share = pt.concatenate([first, inner, last], axis=1)
+    return pm.Categorical(name, p=share, observed=_whole(observed), dims=dims)
 
 
 def _cloglog_graph(pm: Any, pt: Any, name: str, eta: Any, size: Any, phi: Any, observed: Any, dims: Any) -> Any:
     (cutpoint,) = phi
-    at_most = -pt.expm1(-pt.exp(cutpoint - eta[:, None]))
-    ends = pt.zeros_like(eta)[:, None], pt.ones_like(eta)[:, None]
-    share = pt.diff(pt.concatenate([ends[0], at_most, ends[1]], axis=1), axis=1)
-    return pm.Categorical(name, p=share, observed=_whole(pt, observed), dims=dims)
+    w = pt.exp(cutpoint - eta[:, None])
+    inner = -pt.exp(-w[:, :-1]) * pt.expm1(w[:, :-1] - w[:, 1:])
+    share = pt.concatenate([-pt.expm1(-w[:, :1]), inner, pt.exp(-w[:, -1:])], axis=1)
+    return pm.Categorical(name, p=share, observed=_whole(observed), dims=dims)
 
 
-def _whole(pt: Any, observed: Any) -> Any:
-    return observed
+def _whole(observed: Any) -> Any:
+    """Return categories as whole numbers, by which PyMC finds their probabilities."""
+    return observed.astype("int64")
 
 
 def _encode(column: pd.Series) -> Encoded:
@@ -119,7 +144,7 @@ CUMULATIVE = Family(
                 _latent("logit"),
                 logit_row,
                 _logit_graph,
-                'pm.OrderedLogistic("y", eta=eta, cutpoints=cutpoint, compute_p=False, observed=observed)\n',
+                _LOGIT_CODE,
                 no_information,
                 simulate=_simulate(lambda rng, shape: rng.logistic(size=shape)),
             ),
@@ -127,7 +152,7 @@ CUMULATIVE = Family(
                 _latent("probit"),
                 probit_row,
                 _probit_graph,
-                'pm.OrderedProbit("y", eta=eta, cutpoints=cutpoint, sigma=1, compute_p=False, observed=observed)\n',
+                _PROBIT_CODE,
                 no_information,
                 simulate=_simulate(lambda rng, shape: rng.standard_normal(shape)),
             ),
@@ -135,7 +160,7 @@ CUMULATIVE = Family(
                 _latent("cloglog"),
                 cloglog_row,
                 _cloglog_graph,
-                _CLOGLOG_GRAPH,
+                _CLOGLOG_CODE,
                 no_information,
                 simulate=_simulate(_gumbel),
             ),

@@ -32,7 +32,7 @@ def half_normal_root(*, inverse: bool) -> Callable[[float], tuple[str, Mapping[s
     """
     name = "InverseGamma" if inverse else "Gamma"
 
-    def prior(scale: float) -> tuple[str, Mapping[str, float]]:  # noqa: ARG001  # relative: no scale of eta
+    def prior(scale: float) -> tuple[str, Mapping[str, float]]:  # relative: no scale of eta
         return name, {"alpha": 0.5, "beta": 0.5}
 
     return prior

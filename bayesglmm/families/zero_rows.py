@@ -39,7 +39,12 @@ def _zero_mixture(zero: float, B: float, B1: float, B2: float, B3: float, Bp: fl
     v, q = expit(zero - B), expit(B - zero)
     vq = v * q
     some = -rest * math.expm1(B)
-    l = math.log1p(-some) if some < 0.5 else log_expit(zero) - log_expit(zero - B)
+    if some < 0.5:
+        l = math.log1p(-some)
+    elif zero > B:
+        l = log_expit(zero) + math.log1p(math.exp(B - zero))
+    else:
+        l = B + math.log1p(math.exp(zero - B)) + log_expit(-zero)
     return (
         l,
         q * B1,

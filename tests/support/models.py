@@ -25,6 +25,11 @@ RESPONSES = {
     "gamma": "positive",
     "beta": "share",
     "beta_binomial": "successes | trials(trials)",
+    "student_t": "normal",
+    "cumulative": "grade",
+    "zero_inflated_poisson": "count",
+    "zero_inflated_negative_binomial": "count",
+    "hurdle_poisson": "count",
 }
 
 #: What keeps a linear predictor in the range of its link.
@@ -50,6 +55,7 @@ def make_frame(n: int = 40, seed: int = 1, covariates: int = 12) -> pd.DataFrame
     }
     # After all others, so that these stay what they were.
     columns |= {"share": rng.beta(2.0, 3.0, n).round(3), "far": 20.0 + 0.1 * rng.random(n)}
+    columns["grade"] = rng.permutation(np.arange(n) % 4)
     return pd.DataFrame(columns)
 
 

@@ -68,13 +68,12 @@ def _roots(working: Working, rows: Rows, x: np.ndarray) -> np.ndarray:
 
 
 def auxiliary_units(auxiliary: Auxiliary, table: np.ndarray) -> np.ndarray:
-    """Return the inverse root of the family scalars' information, from the rows' scores in them, (K, K).
+    """Return an upper triangular inverse root of the family scalars' information, from the rows' scores in them, (K, K).
 
-    The sum of the scores' outer products estimates it (Berndt et al. 1974); a direction that no row knows has width 1.
+    The sum of the scores' outer products estimates it (Berndt et al. 1974), with 1 added in every direction.
     """
     K = len(auxiliary.logged)
     scores = np.zeros((K, table.shape[1]))
     for predictor, slope in zip(auxiliary.predictors, (table[4], table[7]), strict=True):
         scores[predictor.where] += predictor.columns * slope
-    values, vectors = np.linalg.eigh(scores @ scores.T)
-    return np.asarray(vectors / np.sqrt(np.maximum(values, 1.0)))
+    return np.asarray(np.linalg.inv(np.linalg.cholesky(scores @ scores.T + np.eye(K))).T)

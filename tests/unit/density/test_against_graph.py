@@ -72,7 +72,7 @@ def model_of(family: str, link: str):
     columns = [f"x{k}" for k in range(len(COEFFICIENTS))]
     priors |= {c: prior_of(name, lower=-4.0) for c, name in zip(columns, COEFFICIENTS, strict=True)}
     priors["cor"] = Prior("LKJ", eta=[2.5, 0.5, 1.0][turn % 3])
-    if odd:
+    if odd and not any(p.form == "cutpoints" for p in FAMILIES[family].predictors):
         priors["Intercept"] = Prior("Cauchy", alpha=0.25, beta=2.5)
     if FAMILIES[family].dispersion:
         priors[FAMILIES[family].dispersion] = prior_of("Gamma", on="precision" if odd else "variance")
