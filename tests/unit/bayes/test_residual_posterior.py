@@ -1,4 +1,4 @@
-"""Sampling with a residual structure: converges in preconditioned coordinates, agrees with REML and with PyMC's graph."""
+"""Sampling with a residual structure: converges in preconditioned coordinates, agrees with REML and quadrature."""
 
 from __future__ import annotations
 
