@@ -13,7 +13,7 @@ import pandas as pd
 
 from bayesglmm.errors import SpecificationError
 from bayesglmm.formula import columns as columns_of
-from bayesglmm.formula import node_text, parse
+from bayesglmm.formula import node_text, parse, parse_residual
 from bayesglmm.partings import partings
 from bayesglmm.schema import TERMS, number, shown_names, tail_probabilities
 
@@ -47,6 +47,11 @@ class Result(Protocol):
     @property
     def formula(self) -> str:
         """Formula of its model; empty if not known."""
+        ...
+
+    @property
+    def residual(self) -> str:
+        """Its residual structure; empty if residuals are independent or this is not known."""
         ...
 
     @property
@@ -222,18 +227,23 @@ def _with_known_terms(results: Sequence[Result], frames: Sequence[pd.DataFrame])
 def _differences(results: Sequence[Result], columns: Sequence[str]) -> Iterator[str]:
     """Say which columns are of other models or data than others."""
     known = [(r, c) for r, c in zip(results, columns, strict=True) if r.formula]
-    if len({result.formula for result, _ in known}) > 1:
-        yield f"These are fits of different models: {'; '.join(f'{c}: {r.formula}' for r, c in known)}."
+    if len({(result.formula, result.residual) for result, _ in known}) > 1:
+        yield f"These are fits of different models: {'; '.join(f'{c}: {_model(r)}' for r, c in known)}."
     # The fingerprint is of the columns that a model uses: it compares models that use the same ones.
     data: dict[frozenset[str], dict[str, list[str]]] = {}
     for result, column in known:
         if result.fingerprint:
-            used = frozenset(columns_of(parse(result.formula)))
+            term = parse_residual(result.residual) if result.residual else None
+            used = frozenset([*columns_of(parse(result.formula)), *(() if term is None else term.columns)])
             data.setdefault(used, {}).setdefault(result.fingerprint, []).append(column)
     for alike in data.values():
         if len(alike) > 1:
             sets = "; ".join(f"data set {k}: {', '.join(c)}" for k, c in enumerate(alike.values(), 1))
             yield f"These are fits of different data: {sets}."
+
+
+def _model(result: Result) -> str:
+    return f"{result.formula}, residuals {result.residual}" if result.residual else result.formula
 
 
 def _free(heading: str, taken: Sequence[str]) -> str:

@@ -62,6 +62,7 @@ def document(run: Run, cautions: Sequence[str] = ()) -> dict[str, Any]:
         "schema": 1,
         "title": run.file.title,
         "formula": str(run.model.spec.formula),
+        **({} if run.model.spec.residual is None else {"residual": str(run.model.spec.residual)}),
         "family": run.model.spec.family,
         "link": run.model.spec.link,
         "status": run.status,

@@ -45,7 +45,8 @@ def partings(results: Sequence[Any], frames: Sequence[pd.DataFrame]) -> Iterator
 
 
 def _same_model(one: Any, other: Any) -> bool:
-    return bool(one.formula == other.formula and one.fingerprint == other.fingerprint)
+    same = one.formula == other.formula and one.residual == other.residual
+    return bool(same and one.fingerprint == other.fingerprint)
 
 
 def _most_apart(rows: pd.DataFrame) -> tuple[str, float, float, float]:

@@ -37,6 +37,7 @@ class Published:
     estimand: str = "conditional"
     # Of which model and data they are is not known here.
     formula: ClassVar[str] = ""
+    residual: ClassVar[str] = ""
     family: ClassVar[str] = ""
     fingerprint: ClassVar[str] = ""
 

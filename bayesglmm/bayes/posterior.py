@@ -63,6 +63,11 @@ class Posterior:
         return self.record.formula
 
     @property
+    def residual(self) -> str:
+        """The residual structure; empty where residuals are independent."""
+        return "" if self.record.residual is None else self.record.residual.text
+
+    @property
     def family(self) -> str:
         """The response's family."""
         return self.record.family
@@ -229,11 +234,13 @@ class Posterior:
 
     def __repr__(self) -> str:
         text = self.summary().to_string(float_format=lambda v: number(v, 3))
-        return f"Posterior of {self.record.formula}\n{self.check()}\n\n{text}"
+        residual = f", residuals {self.residual}" if self.residual else ""
+        return f"Posterior of {self.record.formula}{residual}\n{self.check()}\n\n{text}"
 
     def _repr_html_(self) -> str:
         table = self.summary().to_html(float_format=lambda v: number(v, 3), border=0)
-        formula = html.escape(self.record.formula)
+        residual = f", residuals {self.residual}" if self.residual else ""
+        formula = html.escape(self.record.formula + residual)
         return f"<p><code>{formula}</code></p><pre>{html.escape(str(self.check()))}</pre>{table}"
 
 

@@ -92,6 +92,11 @@ class Fit:
         return str(self.design.spec.formula)
 
     @property
+    def residual(self) -> str:
+        """The residual structure; empty where residuals are independent."""
+        return "" if self.design.spec.residual is None else str(self.design.spec.residual)
+
+    @property
     def family(self) -> str:
         """The response's family."""
         return self.design.spec.family

@@ -68,12 +68,17 @@ prior_tables = st.tuples(
 def specs(draw: st.DrawFn) -> ModelSpec:
     family = draw(st.sampled_from(sorted(FAMILIES)))
     y, x, g, h = draw(columns)
+    link = draw(st.sampled_from(["", *FAMILIES[family].links]))
+    weights = draw(st.one_of(st.none(), names))
+    residuals = [f"ar1({x}|{g})", f"car1({x} | {g}:{h})", f"cs(1 | {h})", f"us({h} | {g})", "iid"]
+    linear = family == "gaussian" and link != "log" and weights is None
     return ModelSpec(
         formula=draw(st.sampled_from([f"{y} ~ {x} + ({x} || {g})", f"{y} ~ 0 + scale({x}):{h} + (1 | {g}/{h})"])),
         family=family,
-        link=draw(st.sampled_from(["", *FAMILIES[family].links])),
+        link=link,
         priors=draw(prior_tables),
-        weights=draw(st.one_of(st.none(), names)),
+        weights=weights,
+        residual=draw(st.sampled_from([None, *residuals])) if linear else None,
         missing=draw(st.sampled_from(["raise", "drop"])),
     )
 

@@ -112,18 +112,6 @@ def test_read_model_reads_the_file_and_its_data(salamander_model):
 @pytest.mark.parametrize(
     ("option", "words"),
     [
-        ({"residual": "ar1(week | patient)"}, "not available yet"),
-        ({"dispersion": "~ 0 + sex"}, "not available yet"),
-    ],
-)
-def test_what_is_not_there_yet_is_said(option, words):
-    with pytest.raises(bg.NotAvailableError, match=words):
-        quiet_model("normal ~ x0 + (1 | a)", **option)
-
-
-@pytest.mark.parametrize(
-    ("option", "words"),
-    [
         ({"priors": [("x0", 1)]}, "priors: .* a table of priors by parameter is needed"),
         ({"family": None}, "family"),
         ({"family": "possion"}, "Did you mean 'poisson'"),

@@ -365,8 +365,18 @@ def test_wrong_priors_do_not_hide_a_wrong_model_nor_come_twice() -> None:
 
 
 def test_what_this_version_cannot_do_has_its_line() -> None:
-    with pytest.raises(NotAvailableError, match=r"m\.toml, line 8, key model\.residual: .* is not available yet"):
-        loads(HEAD + 'residual = "ar1(week | patient)"', name="m.toml")
+    with pytest.raises(NotAvailableError, match=r"m\.toml, line 8, key model\.dispersion: .* is not available yet"):
+        loads(HEAD + 'dispersion = "~ x"', name="m.toml")
+
+
+def test_a_residual_structure_is_read_from_its_line() -> None:
+    file = loads(HEAD.replace('family = "bernoulli"', 'family = "gaussian"') + 'residual = "ar1(week | female)"')
+    assert str(file.spec.residual) == "ar1(week | female)"
+    assert loads(dumps(file)).spec == file.spec
+    with pytest.raises(
+        SpecificationError, match=r"m\.toml, line 8, key model\.residual: A residual structure is written"
+    ):
+        loads(HEAD + 'residual = "week"', name="m.toml")
 
 
 def test_reading_a_specification_imports_nothing_heavy_and_is_quick() -> None:

@@ -1,4 +1,4 @@
-"""Sampling with a residual structure: converges in preconditioned coordinates, agrees with REML and with PyMC's graph."""
+"""Sampling with a residual structure: converges in preconditioned coordinates, agrees with REML and quadrature."""
 
 from __future__ import annotations
 
@@ -205,3 +205,12 @@ def test_print_out_equation_and_keys_of_priors():
     assert 'residual = "cs(1 | subject)"' in model.to_toml()
     with pytest.raises(bg.SpecificationError, match="speaks of no parameter"):
         bg.GLMM("distance ~ age", bg.load_dataset("orthodont"), priors={"cor(residual)": ("LKJ", {"eta": 2.0})})
+
+
+def test_comparison_names_the_structures():
+    other = bg.GLMM("distance ~ age * sex", bg.load_dataset("orthodont"))
+    shown = repr(bg.compare(posterior_of("cs"), model_of("cs").fit("reml"), other.fit("reml")))
+    assert "different models" in shown
+    assert "distance ~ age * sex, residuals cs(1 | subject)" in shown
+    assert "different data" not in shown
+    assert repr(posterior_of("cs")).startswith("Posterior of distance ~ age * sex, residuals cs(1 | subject)\n")

@@ -64,7 +64,6 @@ def test_log_likelihoods_are_those_of_nlme(key):
 
 @pytest.mark.parametrize("key", CASES)
 def test_estimates_are_those_of_nlme(key):
-    problem, method = key
     fit, expected = fitted(*key), rows_of(*key)
     found = pd.concat([fit.coefficients, fit.variance_components]).reindex(expected.index)
     difference = (found["estimate"] - expected["estimate"]).abs()

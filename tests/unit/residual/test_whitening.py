@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 
 import numpy as np
@@ -46,7 +47,7 @@ def test_whitening_is_the_inverse_cholesky_factor(residual):
     np.testing.assert_allclose(at.sds, np.diagonal(L), rtol=1e-12)
     np.testing.assert_allclose(at.log_determinant, np.linalg.slogdet(R)[1], rtol=1e-10)
     starts = design.residual.starts
-    for group, (a, b) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
+    for group, (a, b) in enumerate(itertools.pairwise(starts)):
         np.testing.assert_allclose(at.matrix(group), R[a:b, a:b], rtol=1e-12)
 
 
