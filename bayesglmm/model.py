@@ -35,7 +35,8 @@ class GLMM:
     data : DataFrame
         One row an observation. It is neither changed nor kept.
     family : str
-        ``"gaussian"``, ``"bernoulli"``, ``"binomial"`` or ``"poisson"``.
+        ``"gaussian"``, ``"bernoulli"``, ``"binomial"``, ``"poisson"``, ``"negative_binomial"``, ``"gamma"``, ``"beta"``
+        or ``"beta_binomial"``.
     link : str, optional
         The family's default link if left out.
     priors : mapping, optional

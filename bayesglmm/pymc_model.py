@@ -139,9 +139,7 @@ def _coefficients(pm: Any, pt: Any, design: Design, parameters: Parameters) -> A
     return pm.Deterministic("beta", pt.concatenate(parts), dims="coefficient")
 
 
-def _block(
-    pm: Any, pt: Any, name: str, priors: Sequence[Prior], dims: str | None, role: Role, **options: Any
-) -> Any:
+def _block(pm: Any, pt: Any, name: str, priors: Sequence[Prior], dims: str | None, role: Role, **options: Any) -> Any:
     params = stacked_params(priors)
     assert params is not None
     return block_distribution(priors[0], role).graph(pm, pt, name, params, dims, **options)

@@ -1,7 +1,7 @@
 """Beta responses: shares between 0 and 1 with mean mu and variance mu (1 - mu) / (1 + phi).
 
-y ~ Beta(mu phi, (1 - mu) phi); phi is the precision of Ferrari & Cribari-Neto (2004, J. Appl. Stat. 31:799), and glmmTMB's
-sigma() of beta_family.
+y ~ Beta(mu phi, (1 - mu) phi); phi is the precision of Ferrari & Cribari-Neto (2004, J. Appl. Stat. 31:799), and
+glmmTMB's sigma() of beta_family.
 """
 
 # One signature serves every family; not every family uses all of its arguments.
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from bayesglmm.families.bernoulli import eta_location, eta_scale
-from bayesglmm.families.defaults import half_normal_root, mean_is_mu
+from bayesglmm.families.defaults import half_normal_root, mean_is_mu, start_at
 from bayesglmm.families.expected import beta_information
 from bayesglmm.families.links import CLOGLOG, LOGIT, PROBIT
 from bayesglmm.families.log_odds import LOG_ODDS
@@ -101,10 +101,10 @@ BETA = Family(
     location=eta_location,
     scale=eta_scale,
     phi=Dispersion(
-        # About phi^(-1/2) times the binomial's is the standard deviation of a row: half normal with scale 1, positive at
-        # 0; half of it below phi = 2.2, a tenth above 64.
+        # About phi^(-1/2) times that of a single trial is the standard deviation of a row: half normal with scale 1,
+        # positive at 0; half of the mass lies below phi = 2.2, an eighth above 40.
         prior=half_normal_root(inverse=True),
-        start=lambda scale: 5.0,
+        start=start_at(5.0),
         exact_at=np.inf,
         mean_family="bernoulli",
     ),

@@ -1,11 +1,11 @@
 """Beta-binomial responses: y successes in `size` trials whose probability varies from row to row.
 
-y ~ Binomial(size, p), p ~ Beta(mu phi, (1 - mu) phi): mean size mu, variance size mu (1 - mu) (1 + (size - 1) / (1 + phi)).
-phi is the beta's precision, glmmTMB's sigma() of betabinomial; 1 / (1 + phi) is the correlation of two trials of a row.
+y ~ Binomial(size, p), p ~ Beta(mu phi, (1 - mu) phi): mean size mu, and the binomial's variance times
+1 + (size - 1) / (1 + phi). phi is the beta's precision, glmmTMB's sigma() of betabinomial; 1 / (1 + phi) is the
+correlation of two trials of a row.
 """
 
 # One signature serves every family; not every family uses all of its arguments.
-# ruff: noqa: ARG001
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pandas as pd
 from bayesglmm.families.bernoulli import eta_location, eta_scale
 from bayesglmm.families.binary_rows import LAPLACE_CAVEAT
 from bayesglmm.families.binomial import BINOMIAL
-from bayesglmm.families.defaults import half_normal_root
+from bayesglmm.families.defaults import half_normal_root, start_at
 from bayesglmm.families.expected import beta_binomial_information
 from bayesglmm.families.links import LOGIT
 from bayesglmm.families.log_odds import LOG_ODDS
@@ -83,8 +83,8 @@ BETA_BINOMIAL = Family(
     phi=Dispersion(
         # As for beta: phi^(-1/2) half normal with scale 1; positive at 0, where rows are binomial.
         prior=half_normal_root(inverse=True),
-        start=lambda scale: 5.0,
-        limit='the trials of a row show no overdispersion beyond that of the group terms; family="binomial" fits as well',
+        start=start_at(5.0),
+        limit='the data show no overdispersion beyond that of the group terms; family="binomial" fits as well',
         mean_family="binomial",
     ),
 )

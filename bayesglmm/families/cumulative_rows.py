@@ -1,7 +1,7 @@
 """Rows of ordered categories: P(y <= k) = F(c_k - eta), a and b the cutpoints above and below a row's category.
 
-l = log(F(t) - F(s)), t = a - eta, s = b - eta; a is infinite in the last category, b minus infinite in the first. Each link
-has a form without the difference of two probabilities, which would lose every digit in the tails.
+l = log(F(t) - F(s)), t = a - eta, s = b - eta; a is infinite in the last category, b minus infinite in the first. Each
+link has a form without the difference of two probabilities, which would lose every digit in the tails.
 """
 
 # One signature serves every family; not every family uses all of its arguments.
@@ -163,7 +163,7 @@ def _wide(t: float, s: float) -> tuple[float, float, float, float]:
 
 @compiled_scalar
 def _end(x: float, value: float, mean: float, variance: float) -> tuple[float, float, float]:
-    """Return the density at an end x relative to the probability between the ends, and what it moves mean and variance by."""
+    """Return the density at an end x beside the probability between the ends, and what it moves mean and variance by."""
     if abs(x) == math.inf:
         return 0.0, 0.0, 0.0
     r = math.exp(-0.5 * x * x - _LOG_SQRT_2PI - value)

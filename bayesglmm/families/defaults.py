@@ -11,7 +11,7 @@ import numpy as np
 
 from bayesglmm.families.record import Array
 
-__all__ = ["half_normal_root", "mean_is_mu", "no_constant", "no_information"]
+__all__ = ["half_normal_root", "mean_is_mu", "no_constant", "no_information", "start_at"]
 
 
 def mean_is_mu(mu: Array, size: Array) -> Array:
@@ -31,7 +31,16 @@ def half_normal_root(*, inverse: bool) -> Callable[[float], tuple[str, Mapping[s
     with one degree of freedom.
     """
     name = "InverseGamma" if inverse else "Gamma"
-    return lambda scale: (name, {"alpha": 0.5, "beta": 0.5})
+
+    def prior(scale: float) -> tuple[str, Mapping[str, float]]:  # relative: no scale of eta
+        return name, {"alpha": 0.5, "beta": 0.5}
+
+    return prior
+
+
+def start_at(phi: float) -> Callable[[float], float]:
+    """Return that searches begin at ``phi`` whatever the scale of the linear predictor."""
+    return lambda scale: phi  # noqa: ARG005
 
 
 def no_information(eta: Array, size: Array, phi: float) -> Array:

@@ -67,9 +67,9 @@ def _log_probabilities(link: str, eta: Array) -> tuple[Array, Array, Array]:
 
 
 def beta_information(link: str) -> Information:
-    """Return the information of a beta row: phi^2 (trigamma(a) + trigamma(b)) (d mu / d eta)^2, a = mu phi, b = phi - a.
+    """Return the information of a beta row, phi^2 (trigamma(a) + trigamma(b)) (d mu / d eta)^2.
 
-    Ferrari & Cribari-Neto (2004), equation 7, with the pole of trigamma taken out: trigamma(a) = trigamma(a + 1) + a^-2.
+    a = mu phi, b = phi - a (Ferrari & Cribari-Neto 2004); the pole is taken out, trigamma(a) = trigamma(a + 1) + a^-2.
     """
 
     def information(eta: Array, size: Array, phi: float) -> Array:
@@ -96,9 +96,10 @@ def _spread_of_trials(n: float, a: Array, b: Array) -> Array:
 
 
 def beta_binomial_information(link: str) -> Information:
-    """Return the information of a beta-binomial row, phi^2 (f(a, b) + f(b, a)) (d mu / d eta)^2 with f = the mean of
-    trigamma(a) - trigamma(y + a), summed over all outcomes (Prentice 1986, J. Am. Stat. Assoc. 81:321).
-    """  # noqa: D205
+    """Return the information of a beta-binomial row, phi^2 (f(a, b) + f(b, a)) (d mu / d eta)^2.
+
+    f is the mean of trigamma(a) - trigamma(y + a) over all outcomes (Prentice 1986, J. Am. Stat. Assoc. 81:321).
+    """
 
     def information(eta: Array, size: Array, phi: float) -> Array:
         eta, size = np.broadcast_arrays(np.asarray(eta, dtype=np.float64), np.asarray(size, dtype=np.float64))

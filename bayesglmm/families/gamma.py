@@ -1,7 +1,7 @@
 """Gamma responses: positive numbers with mean mu and variance phi mu^2.
 
-phi is the dispersion of McCullagh & Nelder (1989, chapter 8), the squared coefficient of variation: one over the shape, and
-the square of glmmTMB's sigma().
+phi is the dispersion of McCullagh & Nelder (1989, chapter 8), the squared coefficient of variation: one over the shape,
+and the square of glmmTMB's sigma().
 """
 
 # One signature serves every family; not every family uses all of its arguments.
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesglmm.families.defaults import half_normal_root, mean_is_mu
+from bayesglmm.families.defaults import half_normal_root, mean_is_mu, start_at
 from bayesglmm.families.elementary import NEAR, exp_remainder
 from bayesglmm.families.links import INVERSE, LOG
 from bayesglmm.families.polygamma import stirling_jet
@@ -35,8 +35,8 @@ _NEEDS = "numbers > 0"
 def _along(w: float, log_w: float, k: float) -> tuple[float, float]:
     """Return l without -log(y) and its derivative in log(phi), for w = y / mu and shape k = 1 / phi.
 
-    k log(k) - log Gamma(k) = k + log(k / 2 pi) / 2 - S(k), and k goes with log(w) - w, so that k (log(w) - w + 1) <= 0 is
-    all that grows with k.
+    k log(k) - log Gamma(k) = k + log(k / 2 pi) / 2 - S(k), and k goes with log(w) - w, so that k (log(w) - w + 1) <= 0
+    is all that grows with k.
     """
     deviance = -exp_remainder(log_w) if abs(log_w) < NEAR else log_w - w + 1.0
     s = stirling_jet(k)
@@ -150,7 +150,7 @@ GAMMA = Family(
     phi=Dispersion(
         # phi^(1/2) is the coefficient of variation: half normal with scale 1, which is that of waiting times.
         prior=half_normal_root(inverse=False),
-        start=lambda scale: 0.5,
+        start=start_at(0.5),
         power=1.0,
         exact_at=0.0,
     ),

@@ -1,7 +1,7 @@
 """Negative binomial responses (NB2): counts with mean mu and variance mu + mu^2 / phi.
 
-A Poisson count whose mean is multiplied by a gamma variable of mean 1 and variance 1 / phi. phi is Stan's (neg_binomial_2),
-R's size or theta, glmmTMB's sigma() of nbinom2, and one over statsmodels' alpha.
+A Poisson count whose mean is multiplied by a gamma variable of mean 1 and variance 1 / phi. phi is Stan's
+(neg_binomial_2), R's size or theta, glmmTMB's sigma() of nbinom2, and one over statsmodels' alpha.
 """
 
 # One signature serves every family; not every family uses all of its arguments.
@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from bayesglmm.families.defaults import half_normal_root, mean_is_mu
+from bayesglmm.families.defaults import half_normal_root, mean_is_mu, start_at
 from bayesglmm.families.elementary import NEAR, exp_remainder
 from bayesglmm.families.links import LOG
 from bayesglmm.families.poisson import POISSON, SATURATED
-from bayesglmm.families.polygamma import log1p_excess, rising_jet, stirling_jet
+from bayesglmm.families.polygamma import log1p_excess, rising_from, stirling_jet
 from bayesglmm.families.record import Array, Dispersion, Encoded, Family, FamilyLink, RowValues
 from bayesglmm.families.responses import encode_numbers
 from bayesglmm.families.rows import compiled_scalar
@@ -50,8 +50,8 @@ def _large_count(y: float, eta: float, mu: float, phi: float) -> float:
 def log_row(y: float, size: float, eta: float, phi: float) -> RowValues:
     """Row of mu = exp(eta); for phi to infinity that of Poisson, derivatives in phi included.
 
-    l = y eta - (y + phi) log(1 + mu / phi) + log(phi (phi + 1) ... (phi + y - 1) / phi^y), relative to its Poisson value
-    at mu = y for large counts (see `poisson`). Derivatives in log(phi) are small differences of large terms; with
+    l = y eta - (y + phi) log(1 + mu / phi) + log(phi (phi + 1) ... (phi + y - 1) / phi^y), for large counts relative to
+    Poisson's l at mu = y (see `poisson`). Derivatives in log(phi) are small differences of large terms; with
     q = (y - mu) / (mu + phi) they are put together as log(1 + q) - q before anything is rounded.
     """
     mu = math.exp(min(eta, _FAR))
@@ -62,7 +62,8 @@ def log_row(y: float, size: float, eta: float, phi: float) -> RowValues:
         l = _large_count(y, eta, mu, phi) - 0.5 * math.log1p(y / phi) + upper[0] - lower[0]
     else:
         log_total = math.log1p(mu / phi) if eta < _FAR else eta - math.log(phi)
-        l = y * eta - s * log_total + rising_jet(phi, y)[0]
+        l = y * eta - s * log_total
+        l += rising_from(phi, y, upper, lower)[0] if y > 0.0 else 0.0
     d1 = (y - mu) * rest
     slope = p * rest
     q = (y - mu) / total
@@ -126,7 +127,7 @@ NEGATIVE_BINOMIAL = Family(
         # phi^(-1/2) is the standard deviation of what multiplies the mean: half normal with scale 1, positive at 0
         # (Poisson), next to nothing beyond 2.5 (Stan's prior choice recommendations for neg_binomial_2).
         prior=half_normal_root(inverse=True),
-        start=lambda scale: 1.0,
+        start=start_at(1.0),
         limit='the data show no overdispersion beyond that of the group terms; family="poisson" fits as well',
     ),
 )

@@ -1,7 +1,7 @@
 """The logarithm of the gamma function and its derivatives, as what Stirling's formula leaves: nothing cancels.
 
 Densities with a precision phi hold differences such as log Gamma(y + phi) - log Gamma(phi), and derivatives with
-digamma(y + phi) - digamma(phi). Each term grows like phi log(phi), their sum is of order 1. So every log Gamma is split,
+digamma(y + phi) - digamma(phi). Each term grows like phi log(phi), their sum is of order 1. Every log Gamma is split,
 
     log Gamma(x) = (x - 1/2) log(x) - x + log(2 pi) / 2 + S(x),
 
@@ -20,7 +20,7 @@ import math
 from bayesglmm.families.elementary import log1p_remainder
 from bayesglmm.families.rows import compiled_scalar
 
-__all__ = ["log1p_excess", "rising_jet", "stirling_jet"]
+__all__ = ["log1p_excess", "rising_from", "rising_jet", "stirling_jet"]
 
 type Jet = tuple[float, float, float, float]
 
@@ -87,9 +87,7 @@ def stirling_jet(x: float) -> Jet:
     log_ratio = math.log(above / x)
     # x^2 trigamma(x) and x^3 tetragamma(x) from those at `above`.
     trigamma = ratio * ratio * (second - first + 0.5 + above) + s2
-    tetragamma = (
-        ratio * ratio * ratio * (third - second - 2.0 * (second - first + 0.5 + above) + above) - 2.0 * s3
-    )
+    tetragamma = ratio * ratio * ratio * (third - second - 2.0 * (second - first + 0.5 + above) + above) - 2.0 * s3
     s_0 = (above - 0.5) * math.log(above) - (x - 0.5) * math.log(x) - steps + value - math.log(product)
     s_1 = x * log_ratio + ratio * (first - 0.5) - s1 + 0.5
     s_2 = s_1 - 0.5 + trigamma - x
@@ -112,10 +110,15 @@ def rising_jet(x: float, k: float) -> Jet:
     if k == 0.0:
         return 0.0, 0.0, 0.0, 0.0
     x = max(x, _SMALLEST)
+    return rising_from(x, k, stirling_jet(x + k), stirling_jet(x))
+
+
+@compiled_scalar
+def rising_from(x: float, k: float, upper: Jet, lower: Jet) -> Jet:
+    """Return `rising_jet` from the jets of S at x + k and at x, x >= 1e-300 and k > 0."""
     t = k / x
     w = x / (x + k)
     v = k / (x + k)
-    upper, lower = stirling_jet(x + k), stirling_jet(x)
     excess = log1p_excess(t)
     # x ((1 + t) log(1 + t) - t): t^2 is there twice and once, of which half is left.
     entropy = x * ((1.0 + t) * excess + t * t) if t < 0.5 else (x + k) * math.log1p(t) - k

@@ -26,7 +26,8 @@ __all__ = [
 ]
 
 _LOG_2PI = math.log(2.0 * math.pi)
-_LARGEST_EXPONENT = 700.0
+#: Of the complementary log-log: beyond, mu has long been 1, and third powers of exp(eta) would overflow.
+_LARGEST_EXPONENT = 100.0
 
 
 @compiled_scalar
@@ -90,8 +91,8 @@ def _beta(y: float, phi: float, A: Jet, B: Jet) -> RowValues:
 def _beta_binomial(y: float, size: float, phi: float, A: Jet, B: Jet) -> RowValues:
     """Row of y successes in `size` trials, from the jets in eta of log(mu) and log(1 - mu).
 
-    The binomial row y A + (size - y) B, and the logarithm of a (a + 1) ... (a + y - 1) / a^y with the like in b and phi:
-    these vanish as phi goes to infinity.
+    The binomial row y A + (size - y) B, and the logarithm of a (a + 1) ... (a + y - 1) / a^y with the like in b and
+    phi: these vanish as phi goes to infinity.
     """
     z = size - y
     a, b = rising_jet(math.exp(A[0]) * phi, y), rising_jet(math.exp(B[0]) * phi, z)

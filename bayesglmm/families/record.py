@@ -66,7 +66,7 @@ class FamilyLink:
         The link.
     row : callable
         ``row(y, size, eta, phi) -> (l, d1, d2, d3, lp, d1p, d2p)``, a scalar function for compiled loops
-        (see `rows.compile_rows`; not every one runs as Python). ``l`` is the log density (natural logarithm)
+        (see `rows.compile_rows`; not every one runs as Python); an extended row where the family has predictors. ``l`` is the log density (natural logarithm)
         of one row without the terms that depend on y and size alone (those are `Family.log_constant`); ``d1``,
         ``d2``, ``d3`` are its derivatives in eta; ``lp``, ``d1p``, ``d2p`` those of ``l``, ``d1``, ``d2`` in
         log(phi), 0 where a family has no dispersion.
@@ -88,7 +88,7 @@ class FamilyLink:
     """
 
     link: Link
-    row: Row
+    row: Callable[..., Any]
     graph: Graph
     code: str
     information: Information
@@ -142,7 +142,7 @@ class Dispersion:
         Whether phi is the standard deviation of rows about a linear predictor with the identity link: then it cannot be
         told from effects with a level for every row, and least squares estimates it.
     power : float
-        k where the variance of a row is in proportion to phi^k, which is what quasi-likelihood needs; 0 where it is not.
+        k where the variance of a row is in proportion to phi^k, as quasi-likelihood needs; 0 where it is not.
     exact_at : float
         0 or infinity, the phi at which rows have no variance left; nan where chance remains at any phi.
     limit : str

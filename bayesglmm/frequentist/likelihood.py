@@ -173,9 +173,9 @@ def _refuse_without_maximum(working: Working, optimum: Optimum) -> None:
         if rule is not None and reproduces_exactly(rule, log_phi, working.scales.scale):
             end = "0" if rule.exact_at == 0.0 else "infinity"
             raise FitError(
-                f"{working.design.dispersion} goes to {end}: the model reproduces the response exactly, and the likelihood "
-                "grows without bound. Look for a constant response, a predictor that determines it, or as many "
-                "effects as rows."
+                f"{working.design.dispersion} goes to {end}: the model reproduces the response exactly, and the "
+                "likelihood grows without bound. Look for a constant response, a predictor that determines it, or as "
+                "many effects as rows."
             )
     if not np.isfinite(optimum.value):
         raise FitError(

@@ -56,7 +56,6 @@ class Parameter:
         """Return the family's dispersion parameter, ``sigma`` or ``phi``."""
         return cls(name, "dispersion", (name,))
 
-
     @classmethod
     def of_family(cls, variable: str, name: str, role: Literal["coefficient", "scale"]) -> Parameter:
         """Return one of the family's parameters; ``variable`` is the key for all of those that share it."""

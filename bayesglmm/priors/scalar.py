@@ -13,7 +13,16 @@ from bayesglmm.compiled import compiled, source_stamp
 from bayesglmm.errors import SpecificationError
 from bayesglmm.priors.densities import log_density_of
 from bayesglmm.priors.registry import DISTRIBUTIONS
-from bayesglmm.priors.transforms import IDENTITY, INTERVAL, LOG, ON_CODES, ORDERED, SHORT_LOG, scale_of_inline, to_value_inline
+from bayesglmm.priors.transforms import (
+    IDENTITY,
+    INTERVAL,
+    LOG,
+    ON_CODES,
+    ORDERED,
+    SHORT_LOG,
+    scale_of_inline,
+    to_value_inline,
+)
 
 if TYPE_CHECKING:
     from bayesglmm.priors.prior import Prior

@@ -27,7 +27,9 @@ def grouping_problems(design: Design) -> list[Problem]:
     problems: list[Problem] = []
     for group in design.groups:
         columns, J = group.factor.columns, group.n_levels
-        problems += _level_problems(columns, J, design.n_rows, group.has_intercept, _residual_sd(design.family, design.dispersion))
+        problems += _level_problems(
+            columns, J, design.n_rows, group.has_intercept, _residual_sd(design.family, design.dispersion)
+        )
     return list(dict.fromkeys(problems)) + _labels(design)
 
 
@@ -53,7 +55,9 @@ def uncoded_grouping_problems(spec: ModelSpec, table: Table) -> list[Problem]:
             problems += error.problems
             continue
         J = len(factor.levels)
-        problems += _level_problems(columns, J, len(rows), term.effects.intercept, _residual_sd(get_family(spec.family), dispersion))
+        problems += _level_problems(
+            columns, J, len(rows), term.effects.intercept, _residual_sd(get_family(spec.family), dispersion)
+        )
     return list(dict.fromkeys(problems))
 
 
@@ -96,6 +100,7 @@ def grouping_warnings(design: Design) -> list[Problem]:
             problems.append(Problem(name, message, "few levels"))
         problems += _singletons(name, group)
         problems += _unknowable(name, group, design)
+    problems += _unknowable_dispersion(design)
     for group in design.groups:
         if design.dispersion is not None and group.size >= design.n_rows and group.n_effects > 1:
             message = (
@@ -118,6 +123,17 @@ def _unknowable(name: str, group: GroupEffects, design: Design) -> list[Problem]
         "Leave its group term out, or group by something that repeats."
     )
     return [Problem(name, message, "identification")]
+
+
+def _unknowable_dispersion(design: Design) -> list[Problem]:
+    """Return that single trials do not tell a dispersion: a coin whose chance varies from toss to toss is a coin."""
+    if design.dispersion is None or design.family.size != "trials" or not bool((design.size == 1.0).all()):
+        return []
+    message = (
+        f"every row is a single trial, and these say nothing about {design.dispersion}: its estimate rests on its "
+        'prior, or has no bound. Use family="bernoulli", or rows of several trials.'
+    )
+    return [Problem(design.response_name, message, "identification")]
 
 
 def _singletons(name: str, group: GroupEffects) -> list[Problem]:

@@ -5,8 +5,8 @@
 #   OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 Rscript tests/reference/dispersion_families.R bayesglmm/datasets \
 #     tests/reference > tests/reference/dispersion_families.out 2>&1
 # Reads the package's own CSV files (first argument) and the functions of laplace.R in the second, into which it writes
-# dispersion_families.csv and dispersion_data.csv (simulated here, base R's default generators, seed below). Needs lme4,
-# glmmTMB, numDeriv.
+# dispersion_families.csv, dispersion_pql.csv and dispersion_data.csv (simulated here, base R's default generators, seed
+# below). Needs lme4, glmmTMB, numDeriv, MASS, nlme.
 #
 # Conventions of phi, checked below against what glmmTMB's sigma() says of each fit:
 #   nbinom2      Var = mu + mu^2 / phi          sigma() = phi           package: phi
@@ -117,8 +117,26 @@ cat("\n== epilepsy by lme4::glmer.nb\n")
 other <- glmer.nb(y ~ lbase * trt + lage + v4 + (1 | subject), epilepsy)
 print(fixef(other)); print(VarCorr(other)); print(getME(other, "glmer.nb.theta")); print(logLik(other))
 
+# Penalised quasi-likelihood of gamma rows by MASS::glmmPQL, run until nothing moves: each round starts where the last
+# one ended, and its own rule (a thousandth) stops it after a few steps.
+cat("\n== gamma by MASS::glmmPQL\n")
+text <- deparse(MASS::glmmPQL)
+text <- sub("1e-06 * sum(eta^2)", "1e-20 * sum(eta^2)", text, fixed = TRUE)
+stopifnot(any(grepl("1e-20", text, fixed = TRUE)))
+glmmPQL <- eval(parse(text = text), envir = environment(MASS::glmmPQL))
+quasi <- glmmPQL(waiting ~ x + visit, random = ~ 1 | id, family = Gamma("log"), data = simulated, niter = 200,
+                 verbose = FALSE, control = nlme::lmeControl(msTol = 1e-12, tolerance = 1e-10, opt = "nlminb"))
+print(summary(quasi))
+sd_id <- as.numeric(nlme::VarCorr(quasi)["(Intercept)", "StdDev"])
+quasi_table <- data.frame(
+  parameter = c("Intercept", "x", "visit", "sd(id)", "phi"),
+  estimate = sprintf("%.10g", c(nlme::fixef(quasi), sd_id, quasi$sigma^2)), row.names = NULL
+)
+print(quasi_table)
+write.csv(quasi_table, file.path(output_folder, "dispersion_pql.csv"), row.names = FALSE, quote = 1)
+
 write.csv(table, file.path(output_folder, "dispersion_families.csv"), row.names = FALSE, quote = 1:6)
 cat("\n")
 cat(R.version.string, " (", R.version$platform, ")\n", sep = "")
-for (package in c("lme4", "glmmTMB", "TMB", "Matrix", "numDeriv"))
+for (package in c("lme4", "glmmTMB", "TMB", "Matrix", "numDeriv", "MASS", "nlme"))
   cat(package, as.character(packageVersion(package)), "\n")

@@ -32,6 +32,9 @@ RESPONSES = {
     "hurdle_poisson": "count",
 }
 
+#: What keeps a linear predictor in the range of its link.
+KEPT = {"inverse": " + offset(far)"}
+
 
 def make_frame(n: int = 40, seed: int = 1, covariates: int = 12) -> pd.DataFrame:
     """Return n rows: a response for each family, covariates x0, x1, ..., factors, positive numbers."""
@@ -51,7 +54,7 @@ def make_frame(n: int = 40, seed: int = 1, covariates: int = 12) -> pd.DataFrame
         "cell": np.array(["red", "green", "blue"])[rng.permutation(np.arange(n) % 3)],
     }
     # After all others, so that these stay what they were.
-    columns |= {"share": rng.beta(2.0, 3.0, n).round(3)}
+    columns |= {"share": rng.beta(2.0, 3.0, n).round(3), "far": 20.0 + 0.1 * rng.random(n)}
     columns["grade"] = rng.permutation(np.arange(n) % 4)
     return pd.DataFrame(columns)
 

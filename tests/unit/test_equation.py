@@ -7,11 +7,11 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from support.models import RESPONSES
 from support.posteriors import quiet_model
 
 from bayesglmm.families import FAMILIES
 
-RESPONSES = {"gaussian": "normal", "bernoulli": "success", "binomial": "p(successes, trials)", "poisson": "count"}
 ODD = ["50% & more", "$x_1$", "#1", "a{b}c}", r"back\slash", "til~de", "ca^ret", "größe 雪", "two\n\nlines", "tab\tbed"]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.graph_point import graph_point, graph_value
-from support.models import RESPONSES, make_density, make_frame
+from support.models import KEPT, RESPONSES, make_density, make_frame
 
 from bayesglmm.families import FAMILIES
 from bayesglmm.priors import Prior
@@ -68,7 +68,10 @@ MODELS = {
     "trials": ("successes | trials(trials) ~ x0 + (1 | a)", {"family": "binomial"}),
     "one trial each": ("success | trials(1) ~ x0", {"family": "binomial"}),
     **{
-        f"{family}, {link}": (f"{RESPONSES[family]} ~ x0 + (1 | a)", {"family": family, "link": link})
+        f"{family}, {link}": (
+            f"{RESPONSES[family]} ~ x0 + (1 | a){KEPT.get(link, '')}",
+            {"family": family, "link": link},
+        )
         for family, record in FAMILIES.items()
         for link in record.links
     },

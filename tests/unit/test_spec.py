@@ -132,7 +132,7 @@ def test_a_bad_formula_does_not_hide_a_bad_link() -> None:
 def test_what_a_family_does_not_have_on_its_left_side(formula: str, family: str, message: str) -> None:
     found = complaints(formula=formula, family=family)
     assert found["formula"].startswith(message)
-    takers = {"trials": "'binomial'", "se": "'gaussian'"}["trials" if "trials" in formula else "se"]
+    takers = {"trials": "'binomial' or 'beta_binomial'", "se": "'gaussian'"}["trials" if "trials" in formula else "se"]
     assert found["formula"].endswith(f"Leave it out, or use family = {takers}.")
 
 

@@ -44,6 +44,8 @@ STATSMODELS: Mapping[tuple[str, str], tuple[str, str]] = MappingProxyType(
         },
         ("poisson", "log"): ("Poisson", "Log"),
         ("poisson", "sqrt"): ("Poisson", "Sqrt"),
+        ("gamma", "log"): ("Gamma", "Log"),
+        ("gamma", "inverse"): ("Gamma", "InversePower"),
     }
 )
 _MAX_ITERATIONS = 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.models import make_density, make_frame
+from support.models import KEPT, RESPONSES, make_density, make_frame
 
 from bayesglmm.bayes.start import start_box, start_points
 from bayesglmm.families import FAMILIES
@@ -12,12 +12,6 @@ from bayesglmm.priors import DISTRIBUTIONS, Prior, refusal
 
 VALUES = {"mu": 0.25, "sigma": 2.5, "nu": 3.5, "alpha": 2.5, "beta": 0.5, "lam": 1.5, "eta": 2.0}
 VALUES |= {"lower": 0.0, "upper": 3.0}
-RESPONSES = {
-    "gaussian": "normal",
-    "bernoulli": "success",
-    "binomial": "successes | trials(trials)",
-    "poisson": "count",
-}
 
 
 def prior_of(name: str, on: str = "sd") -> Prior:
@@ -60,7 +54,7 @@ def test_every_prior_of_a_coefficient(prior):
 
 @pytest.mark.parametrize(("family", "link"), [(f, link) for f, r in FAMILIES.items() for link in r.links])
 def test_every_family_and_link(family, link):
-    formula = f"{RESPONSES[family]} ~ x0 + cell + (1 + x1 | a)"
+    formula = f"{RESPONSES[family]} ~ x0 + cell + (1 + x1 | a){KEPT.get(link, '')}"
     assert_finite_from_all_sides(make_density(formula, family=family, link=link))
 
 

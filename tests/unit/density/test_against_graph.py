@@ -12,7 +12,7 @@ import itertools
 import numpy as np
 import pytest
 from support.graph_point import graph_density, spiral
-from support.models import RESPONSES, make_density, make_frame
+from support.models import KEPT, RESPONSES, make_density, make_frame
 
 from bayesglmm.covariance import STRUCTURES
 from bayesglmm.families import FAMILIES
@@ -78,7 +78,7 @@ def model_of(family: str, link: str):
         priors[FAMILIES[family].dispersion] = prior_of("Gamma", on="precision" if odd else "variance")
     data = make_frame()
     data[columns] *= 0.15
-    formula = f"{RESPONSES[family]} ~ {' + '.join([*columns, *terms])} + offset(log(exposure))"
+    formula = f"{RESPONSES[family]} ~ {' + '.join([*columns, *terms])} + offset(log(exposure)){KEPT.get(link, '')}"
     options = {"weights": "positive"} if odd else {}
     return make_density(formula, data, family=family, link=link, priors=priors, **options)
 

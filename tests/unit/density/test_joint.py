@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from support.models import RESPONSES, make_density, make_frame
+from support.models import KEPT, RESPONSES, make_density, make_frame
 
 from bayesglmm.density.native import native_density
 from bayesglmm.families import FAMILIES
@@ -33,7 +33,10 @@ MODELS = {
     "no groups": ("normal ~ x0 + cell", {}),
     "intercept alone": ("normal ~ 1", {}),
     **{
-        f"{family}, {link}": (f"{RESPONSES[family]} ~ x0 + (1 + x0 | a)", {"family": family, "link": link})
+        f"{family}, {link}": (
+            f"{RESPONSES[family]} ~ x0 + (1 + x0 | a){KEPT.get(link, '')}",
+            {"family": family, "link": link},
+        )
         for family, record in FAMILIES.items()
         for link in record.links
     },
@@ -192,7 +195,8 @@ def test_weights_are_repeated_rows(family):
     repeated = data.loc[data.index.repeat(data["times"])].reset_index(drop=True)
     formula = f"{RESPONSES[family]} ~ 0 + x0 + cell + (1 + x0 | a)"
     priors = {"beta": Prior("Normal", sigma=2), "sd": Prior("HalfNormal", sigma=1)}
-    priors |= {"sigma": Prior("HalfNormal", sigma=1)} if FAMILIES[family].dispersion else {}
+    dispersion = FAMILIES[family].dispersion
+    priors |= {dispersion: Prior("HalfNormal", sigma=1)} if dispersion else {}
     weighted = make_density(formula, data, family=family, priors=priors, weights="times")
     longer = make_density(formula, repeated, family=family, priors=priors)
     x = random_x(weighted)

@@ -1,7 +1,8 @@
-"""Negative binomial, gamma, beta and beta-binomial fits: against glmmTMB, known truth, and the methods among each other."""
+"""Negative binomial, gamma, beta, beta-binomial fits: against glmmTMB, known truth, the methods among each other."""
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 from pathlib import Path
 
@@ -80,12 +81,12 @@ def test_laplace_recovers_what_was_simulated(family: str) -> None:
 @pytest.mark.parametrize("family", NEWCOMERS)
 @pytest.mark.parametrize("method", ["agq", "gauss_hermite", "mcml"])
 def test_methods_of_the_exact_likelihood_agree(family: str, method: str) -> None:
-    data, _ = simulated(family, PHI[family])
+    data, _ = simulated(family, PHI[family], groups=15)
     model = bg.GLMM(formula_of(family), data, family=family)
     options = {"mcml": {"seed": 1}, "agq": {}, "gauss_hermite": {"points": 60}}[method]
     exact = model.fit("agq", points=25)
     fit = model.fit(method, **options)
-    # Groups of 8 rows: 60 fixed points leave 1e-4 of the log-likelihood, simulation its own error.
+    # Groups of 8 rows: 60 fixed points leave some 1e-4 of the log-likelihood, simulation its own error.
     tolerance = {"agq": 1e-3, "gauss_hermite": 1e-2, "mcml": 0.1}[method]
     assert fit.loglik == pytest.approx(exact.loglik, abs=tolerance)
     ours, theirs = (f.tidy().set_index("name") for f in (fit, exact))
@@ -146,6 +147,34 @@ def test_quasi_likelihood_of_gamma_rows(method: str) -> None:
         assert abs(table.loc[name, "estimate"] - value) < (0.3 if name == "phi" else 0.2), name
     again = fit.prepared.fit(start=fit.optimum.x)
     np.testing.assert_allclose(again.tidy()["estimate"], table["estimate"], rtol=1e-6)
+
+
+def test_quasi_likelihood_is_glmmpqls() -> None:
+    theirs = pd.read_csv(FOLDER / "dispersion_pql.csv").set_index("parameter")["estimate"]
+    model = bg.GLMM("waiting ~ x + visit + (1 | id)", data_of("dispersion_data"), family="gamma")
+    ours = model.fit("pql", variance="ml").tidy().set_index("name")["estimate"]
+    # nlme's own search ends at a relative change of 1e-6 or so.
+    np.testing.assert_allclose(ours[theirs.index], theirs, rtol=2e-5)
+
+
+@pytest.mark.parametrize("link", ["log", "inverse"])
+def test_estimating_equations_of_gamma_rows(link: str) -> None:
+    from statsmodels.genmod import families
+    from statsmodels.genmod.generalized_linear_model import GLM
+
+    data, _ = simulated("gamma", 0.4)
+    # The response knows nothing of x, so that eta stays where mu = 1 / eta is positive.
+    data = data.assign(x=np.random.default_rng(1).uniform(size=len(data)))
+    model = bg.GLMM("y ~ x + (1 | g)", data, family="gamma", link=link)
+    independent = model.fit("gee", correlation="independence").tidy().set_index("name")
+    theirs = {"log": families.links.Log, "inverse": families.links.InversePower}[link]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says that 1 / eta may be negative
+        glm = GLM(model.design.y, model.design.X, family=families.Gamma(theirs())).fit(tol=1e-13)
+    np.testing.assert_allclose(independent.loc[["Intercept", "x"], "estimate"], glm.params, rtol=1e-7)
+    # phi here divides by n, there by n - p.
+    assert independent.loc["phi", "estimate"] == pytest.approx(glm.scale * (480 - 2) / 480, rel=1e-6)
+    assert model.fit("gee").converged
 
 
 @pytest.mark.parametrize("family", ["negative_binomial", "beta", "beta_binomial"])
