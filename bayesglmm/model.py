@@ -45,7 +45,8 @@ class GLMM:
     dispersion : str, optional
         Formula of the logarithm of the dispersion parameter: ``"~ 0 + sex"`` gives each sex a sigma of its own.
     zero : str, optional
-        Formula of the logit of the zero part's probability, for zero-inflated and hurdle families; ``"~ 1"`` if left out.
+        Formula of the logit of the zero part's probability, for zero-inflated and hurdle families; ``"~ 1"`` if left
+        out.
     residual, known_covariances : optional
         Residual structures and given covariance matrices: not available yet.
     weights : str, optional
