@@ -45,7 +45,8 @@ class GLMM:
     dispersion : str, optional
         Formula of the logarithm of the dispersion parameter: ``"~ 0 + sex"`` gives each sex a sigma of its own.
     zero : str, optional
-        Formula of the logit of the zero part's probability, for zero-inflated and hurdle families; ``"~ 1"`` if left out.
+        Formula of the logit of the zero part's probability, for zero-inflated and hurdle families; ``"~ 1"`` if left
+        out.
     residual : str, optional
         How residuals of one group correlate, for gaussian responses: ``"ar1(week | patient)"`` (rho to the power of the
         time between two rows, whole-number times or ordered categories, or ``1`` for the order of the rows),

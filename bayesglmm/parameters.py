@@ -214,8 +214,8 @@ def _unlike(design: Design, given: Sequence[Sequence[Prior | None]]) -> Iterator
         real = all(p.distribution.support == "real" for p in priors if p is not None)
         if part.kind == "ordered" and (len(kinds) > 1 or not real):
             message = (
-                f"{part.name} is one ordered vector: its priors are of one kind, Normal, StudentT, Cauchy or Flat. Give "
-                f'them all by "{part.name}", or give each of {", ".join(part.names)} the same kind.'
+                f"{part.name} is one ordered vector: its priors are of one kind, Normal, StudentT, Cauchy or Flat. "
+                f'Give them all by "{part.name}", or give each of {", ".join(part.names)} the same kind.'
             )
             yield Problem(f"priors, key {part.name}", message, "prior")
 

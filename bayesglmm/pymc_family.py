@@ -1,4 +1,4 @@
-"""What the family's response takes beside eta and size, in the PyMC graph and in its source: phi, or several predictors."""
+"""What a response takes beside eta and size, in the PyMC graph and in its source: phi, or several predictors."""
 
 from __future__ import annotations
 

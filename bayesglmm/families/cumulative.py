@@ -1,7 +1,7 @@
 """Ordered categories, the cumulative model: P(y <= k) = F(c_k - eta), with cutpoints c_1 < c_2 < ... (McCullagh 1980).
 
-y is the threshold category of a latent mu + noise with distribution function F, mu = eta; the cutpoints play the part of
-the intercept. Signs are those of R's ordinal::clmm and of brms.
+y is the category in which a latent mu + noise lies, the noise with distribution function F and mu = eta; the cutpoints
+play the part of the intercept. Signs are those of R's ordinal::clmm and of brms.
 """
 
 # One signature serves every family; not every family uses all of its arguments.
@@ -29,9 +29,7 @@ __all__ = ["CUMULATIVE"]
 
 _NEEDS = "ordered categories, or whole numbers in their order"
 _WHOLE = 'observed = observed.astype("int64")\n'
-_LOGIT_CODE = (
-    _WHOLE + 'pm.OrderedLogistic("y", eta=eta, cutpoints=cutpoint, compute_p=False, observed=observed)\n'
-)
+_LOGIT_CODE = _WHOLE + 'pm.OrderedLogistic("y", eta=eta, cutpoints=cutpoint, compute_p=False, observed=observed)\n'
 # Shares of the categories without a difference of two numbers near 1; PyMC's OrderedProbit is good to 1e-6 alone.
 _PROBIT_CODE = (
     f"{_WHOLE}"

@@ -1,7 +1,7 @@
 """Rows of ordered categories: P(y <= k) = F(c_k - eta), a and b the cutpoints above and below a row's category.
 
-l = log(F(t) - F(s)), t = a - eta, s = b - eta; a is infinite in the last category, b minus infinite in the first. Each link
-has a form without the difference of two probabilities, which would lose every digit in the tails.
+l = log(F(t) - F(s)), t = a - eta, s = b - eta; a is infinite in the last category, b minus infinite in the first. Each
+link has a form without the difference of two probabilities, which would lose every digit in the tails.
 """
 
 # One signature serves every family; not every family uses all of its arguments.
@@ -123,7 +123,7 @@ def cloglog_row(y: float, size: float, eta: float, a: float, b: float) -> Values
 
 @compiled_scalar
 def _narrow(t: float, s: float) -> tuple[float, float, float, float]:
-    """Return log(Phi(t) - Phi(s)) and the first three cumulants of a standard normal between s and t.
+    """Return log(Phi(t) - Phi(s)) and mean, variance less 1 and third cumulant of a standard normal between s and t.
 
     By quadrature about the middle: nothing cancels where both ends have nearly the same probability.
     """
@@ -139,7 +139,7 @@ def _narrow(t: float, s: float) -> tuple[float, float, float, float]:
             third += weight * d * d * d
     m1, m2, m3 = first / total, second / total, third / total
     value = -0.5 * middle * middle - _LOG_SQRT_2PI + math.log(half * total)
-    return value, middle + m1, m2 - m1 * m1, m3 - 3.0 * m2 * m1 + 2.0 * m1 * m1 * m1
+    return value, middle + m1, m2 - m1 * m1 - 1.0, m3 - 3.0 * m2 * m1 + 2.0 * m1 * m1 * m1
 
 
 @compiled_scalar
@@ -147,7 +147,7 @@ def _wide(t: float, s: float) -> tuple[float, float, float, float]:
     """Return the same for t + s <= 0 from the jets of log Phi: log Phi(t) + log(1 - exp(-D)), D their difference."""
     l0, l1, l2, l3 = log_ndtr_jet(t)
     if s == -math.inf:
-        return l0, -l1, 1.0 + l2, -l3
+        return l0, -l1, l2, -l3
     m0, m1, m2, m3 = log_ndtr_jet(s)
     D, D1, D2, D3 = l0 - m0, l1 - m1, l2 - m2, l3 - m3
     g1 = 1.0 / math.expm1(D)
@@ -156,14 +156,14 @@ def _wide(t: float, s: float) -> tuple[float, float, float, float]:
     return (
         l0 + _log1mexp(D),
         -(l1 + g1 * D1),
-        1.0 + l2 + g2 * D1 * D1 + g1 * D2,
+        l2 + g2 * D1 * D1 + g1 * D2,
         -(l3 + g3 * D1 * D1 * D1 + 3.0 * g2 * D1 * D2 + g1 * D3),
     )
 
 
 @compiled_scalar
 def _end(x: float, value: float, mean: float, variance: float) -> tuple[float, float, float]:
-    """Return the density at an end x relative to the probability between the ends, and what it moves mean and variance by."""
+    """Return the density at an end x over the probability between the ends, and how mean and variance move."""
     if abs(x) == math.inf:
         return 0.0, 0.0, 0.0
     r = math.exp(-0.5 * x * x - _LOG_SQRT_2PI - value)
@@ -184,16 +184,16 @@ def probit_row(y: float, size: float, eta: float, a: float, b: float) -> Values:
     upper, lower = (-s, -t) if mirrored else (t, s)
     width = upper - lower
     if width <= _NARROW and -lower * width <= _FLAT:
-        value, mean, variance, third = _narrow(upper, lower)
+        value, mean, less, third = _narrow(upper, lower)
     else:
-        value, mean, variance, third = _wide(upper, lower)
-    at_upper = _end(upper, value, mean, variance)
-    at_lower = _end(lower, value, mean, variance)
+        value, mean, less, third = _wide(upper, lower)
+    at_upper = _end(upper, value, mean, 1.0 + less)
+    at_lower = _end(lower, value, mean, 1.0 + less)
     if mirrored:
         return (
             value,
             -mean,
-            variance - 1.0,
+            less,
             -third,
             at_lower[0],
             -at_lower[1],
@@ -205,7 +205,7 @@ def probit_row(y: float, size: float, eta: float, a: float, b: float) -> Values:
     return (
         value,
         mean,
-        variance - 1.0,
+        less,
         third,
         at_upper[0],
         at_upper[1],

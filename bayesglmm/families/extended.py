@@ -1,7 +1,8 @@
 """Loops over rows whose distribution depends on eta and on two auxiliary predictors a and b, row by row.
 
 An extended row is ``row(y, size, eta, a, b) -> (l, d1, d2, d3, la, d1a, d2a, lb, d1b, d2b)``: l and its derivatives in
-eta as `FamilyLink.row` has them, and the derivatives of l, d1 and d2 in a and in b. A family with one dispersion gets there too, with phi = exp(a).
+eta as `FamilyLink.row` has them, and the derivatives of l, d1 and d2 in a and in b. A family with one dispersion gets
+there too, with phi = exp(a).
 """
 
 from __future__ import annotations

@@ -27,8 +27,8 @@ class Predictor:
     name : str
         Of the parameter: ``sigma``, ``zero``, ``cutpoint``.
     form : {"scale", "formula", "cutpoints"}
-        The logarithm of one positive scalar (a dispersion formula may take its place); the columns of the formula that a
-        specification gives under this name; or, as a and b, the cutpoints above and below a row's category.
+        The logarithm of one positive scalar (a dispersion formula may take its place); the columns of the formula that
+        a specification gives under this name; or, as a and b, the cutpoints above and below a row's category.
     rule : Dispersion or None
         Default prior and start of a scale.
     """

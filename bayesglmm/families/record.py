@@ -65,6 +65,7 @@ class FamilyLink:
     link : Link
         The link.
     row : callable
+        An extended row (`extended`) where the family has predictors; else
         ``row(y, size, eta, phi) -> (l, d1, d2, d3, lp, d1p, d2p)``, a scalar function for compiled loops
         (see `rows.compile_rows`; not every one runs as Python). ``l`` is the log density (natural logarithm)
         of one row without the terms that depend on y and size alone (those are `Family.log_constant`); ``d1``,
@@ -88,7 +89,7 @@ class FamilyLink:
     """
 
     link: Link
-    row: Row
+    row: Callable[..., Any]
     graph: Graph
     code: str
     information: Information
@@ -228,7 +229,7 @@ class Family:
     encode: Callable[[pd.Series], Encoded]
     violations: Callable[[Array, Array], tuple[Violation, ...]]
     log_constant: Callable[[Array, Array], Array]
-    simulate: Callable[[np.random.Generator, Array, Array, Array | float], Array]
+    simulate: Callable[..., Array]
     mean_of: Callable[[Array, Array], Array]
     location: Callable[[Array, Array, str], float]
     scale: Callable[[Array, Array, str], float]

@@ -158,6 +158,7 @@ def _pointer_loop(row: Row, stamp: int) -> Callable[..., Any]:
 
 
 def compile_loop(loop: Callable[..., Any], signature: Any, row: Row, compiler: Callable[..., Any] = compiled) -> Any:
+    """Compile a loop that is made anew for each row, under a name of its own."""
     # numba numbers the cache files of one qualified name in the order of saving, and two processes that fill
     # an empty cache at the same time can give one number to two different rows. A name for each row, and one
     # declared signature, leave every index to one row: whoever writes it last writes the same code.

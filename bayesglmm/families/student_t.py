@@ -26,7 +26,7 @@ __all__ = ["STUDENT_T", "identity_row"]
 _NEEDS = "finite numbers"
 _LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
 #: Beyond so many sigmas the square of z is held: every derivative is 0 there, and its logarithm goes on.
-_FAR = 1e100
+_FAR = 1e50
 
 type Values = tuple[float, float, float, float, float, float, float, float, float, float]
 
@@ -53,6 +53,8 @@ def identity_row(y: float, size: float, eta: float, a: float, b: float) -> Value
     log_tail = math.log1p(q) if distance <= _FAR else 2.0 * math.log(distance) - b
     l = x_excess + upper[0] - lower[0] - _LOG_SQRT_2PI - a - 0.5 * (nu + 1.0) * log_tail
     of_gamma = x_excess + 0.5 * t / (1.0 + t) + upper[1] * x / (x + 0.5) - lower[1]
+    # Near the middle log(1 + q) - q, small beside both; far out the logarithm alone.
+    of_z = 0.5 * q * (1.0 - z * z) * w - x * log1p_excess(q) if q < 0.5 else 0.5 * (nu + 1.0) * q * w - x * log_tail
     k = (nu + 1.0) / nu
     u = z / sigma
     s = 1.0 / (sigma * sigma)
@@ -64,7 +66,7 @@ def identity_row(y: float, size: float, eta: float, a: float, b: float) -> Value
         (z * z - 1.0) * w,
         -2.0 * k * u * w * w,
         2.0 * k * w * w * w * (1.0 - 3.0 * q) * s,
-        of_gamma - x * (log1p_excess(q) if distance <= _FAR else log_tail - q) + 0.5 * q * (1.0 - z * z) * w,
+        of_gamma + of_z,
         u * w * w * (z * z - 1.0) / nu,
         -w * w * w * (3.0 * z * z - z * z * q + 3.0 * q - 1.0) * s / nu,
     )

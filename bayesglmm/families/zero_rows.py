@@ -29,11 +29,11 @@ _CERTAIN = 700.0
 def _zero_mixture(zero: float, B: float, B1: float, B2: float, B3: float, Bp: float, B1p: float, B2p: float) -> Mixed:
     """Return l = log(pi + (1 - pi) exp(B)), B the log probability of a zero by chance, and its derivatives.
 
-    The order is l, d1, d2, d3 (in eta), then in the zero part's logit, then in log(phi), of l, d1 and d2 each. With v the
-    probability that a zero is of the zero part, dv/dzero = v (1 - v) and dv/dB = -v (1 - v): all follow. v - pi is
+    The order is l, d1, d2, d3 (in eta), then in the zero part's logit, then in log(phi), of l, d1 and d2 each. With v
+    the probability that a zero is of the zero part, dv/dzero = v (1 - v) and dv/dB = -v (1 - v): all follow. v - pi is
     written as a product, and l by the probability of no zero where that is small.
     """
-    pi, rest = expit(zero), expit(-zero)
+    rest = expit(-zero)
     if zero - B > _CERTAIN:
         return log_expit(zero), 0.0, 0.0, 0.0, rest, 0.0, 0.0, 0.0, 0.0, 0.0
     v, q = expit(zero - B), expit(B - zero)
@@ -89,5 +89,12 @@ def hurdle_poisson_row(y: float, size: float, eta: float, a: float, b: float) ->
         return log_expit(a), 0.0, 0.0, 0.0, expit(-a), 0.0, 0.0, 0.0, 0.0, 0.0
     l, d1, d2, d3, _lp, _d1p, _d2p = poisson_row(y, size, eta, 1.0)
     j0, j1, j2, j3 = log_cloglog_jet(eta)
+    m = math.exp(eta)
+    if m < 0.1:  # without the logarithm of the mean, which j0 holds too
+        mm = m * m
+        rest = -0.5 * m - mm * (1.0 / 24.0 - mm * (1.0 / 2880.0 - mm / 181440.0))
+        above = (y - 1.0) * eta + rest
+    else:
+        above = l - j0
     first = (y - 1.0) + j2 / j1 if j1 > 0.0 else d1
-    return log_expit(-a) + l - j0, first, d2 - j2, d3 - j3, -expit(a), 0.0, 0.0, 0.0, 0.0, 0.0
+    return log_expit(-a) + above, first, d2 - j2, d3 - j3, -expit(a), 0.0, 0.0, 0.0, 0.0, 0.0

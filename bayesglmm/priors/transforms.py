@@ -23,8 +23,8 @@ __all__ = [
 
 #: Kinds of transform: PyMC's default for real, positive and interval support; and a logarithm with a short tail.
 IDENTITY, LOG, INTERVAL, SHORT_LOG = 0, 1, 2, 3
-#: The logarithm of what the parameter is above the one before it (PyMC's ``ordered``): no map of one number, so that the
-#: joint density makes it (`density.kernel.natural_scalars`).
+#: The logarithm of what the parameter is above the one before it (PyMC's ``ordered``): no map of one number, so that
+#: the joint density makes it (`density.kernel.natural_scalars`).
 ORDERED = 4
 
 #: Where a prior sits: on the parameter itself (a coefficient or an sd), on its square, on one over its

@@ -162,12 +162,9 @@ def test_wrong_kinds(given: dict, where: str, message: str) -> None:
     assert found[where].startswith(message)
 
 
-@pytest.mark.parametrize("key", ["dispersion"])
-def test_what_this_version_cannot_do_is_not_called_wrong(key: str) -> None:
-    with pytest.raises(NotAvailableError, match=f"{key}: 'x' is given; this is not available yet. Available: "):
-        ModelSpec(formula="y ~ x", **{key: "x"})
-    assert ModelSpec(formula="y ~ x", **{key: None}) == ModelSpec(formula="y ~ x")
-    assert complaints(formula="y ~ x", family="normal", **{key: "x"}).keys() == {"family", key}
+def test_what_this_version_cannot_do_is_not_called_wrong() -> None:
+    with pytest.raises(NotAvailableError, match=r"dispersion: .* correlated residuals have one standard deviation"):
+        ModelSpec(formula="y ~ x", residual="ar1(week | patient)", dispersion="~ 0 + sex")
 
 
 def test_checked_keeps_paths_for_files() -> None:

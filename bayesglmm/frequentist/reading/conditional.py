@@ -91,7 +91,7 @@ class ConditionalModel:
         return total
 
     def derivatives(self) -> np.ndarray:
-        """Return weighted (l, d1, d2, d3, lp, d1p, d2p, ...) of every row at its linear predictor, 7 or 10 rows of n."""
+        """Return weighted (l, d1, d2, d3, lp, d1p, d2p, ...) of every row at its eta, (7, n) or (10, n)."""
         design = self.design
         eta = self.fixed + EffectColumns.of(design).times(self.u)
         kernels = row_kernels(design)

@@ -68,7 +68,7 @@ def _roots(working: Working, rows: Rows, x: np.ndarray) -> np.ndarray:
 
 
 def auxiliary_units(auxiliary: Auxiliary, table: np.ndarray) -> np.ndarray:
-    """Return an upper triangular inverse root of the family scalars' information, from the rows' scores in them, (K, K).
+    """Return an upper triangular inverse root of the family scalars' information, from the rows' scores, (K, K).
 
     The sum of the scores' outer products estimates it (Berndt et al. 1974), with 1 added in every direction.
     """

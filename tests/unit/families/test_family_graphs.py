@@ -11,7 +11,7 @@ pm = pytest.importorskip("pymc")
 pytensor = pytest.importorskip("pytensor")
 pt = pytensor.tensor
 
-ALL = [(family, link) for family, record in FAMILIES.items() for link in record.links]
+ALL = [(family, link) for family, record in FAMILIES.items() if not record.predictors for link in record.links]
 OUTCOMES = {
     "gaussian": [(-1.5, 1.0), (0.0, 0.3), (54.6, 1.0)],
     "bernoulli": [(0.0, 1.0), (1.0, 1.0)],

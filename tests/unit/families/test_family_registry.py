@@ -20,10 +20,17 @@ def test_the_registry():
         "gamma": ("log", "inverse"),
         "beta": ("logit", "probit", "cloglog"),
         "beta_binomial": ("logit",),
+        "student_t": ("identity",),
+        "cumulative": ("logit", "probit", "cloglog"),
+        "zero_inflated_poisson": ("log",),
+        "zero_inflated_negative_binomial": ("log",),
+        "hurdle_poisson": ("log",),
     }
     assert {name: family.dispersion for name, family in FAMILIES.items() if family.dispersion} == {
         "gaussian": "sigma",
+        "student_t": "sigma",
         **dict.fromkeys(("negative_binomial", "gamma", "beta", "beta_binomial"), "phi"),
+        "zero_inflated_negative_binomial": "phi",
     }
 
 
@@ -60,7 +67,8 @@ def test_unknown_family_names_the_nearest():
         get_family("poison")
     assert str(error.value) == (
         "family: unknown family 'poison'; allowed: gaussian, bernoulli, binomial, poisson, negative_binomial, gamma, "
-        "beta, beta_binomial. Did you mean 'poisson'?"
+        "beta, beta_binomial, student_t, cumulative, zero_inflated_poisson, zero_inflated_negative_binomial, "
+        "hurdle_poisson. Did you mean 'poisson'?"
     )
 
 

@@ -14,7 +14,7 @@ from numba import njit
 
 from bayesglmm.families import FAMILIES, compile_rows
 
-ALL = [(family, link) for family, record in FAMILIES.items() for link in record.links]
+ALL = [(family, link) for family, record in FAMILIES.items() if not record.predictors for link in record.links]
 
 
 def data(n: int = 60) -> tuple[np.ndarray, ...]:

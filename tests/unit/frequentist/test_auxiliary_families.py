@@ -1,4 +1,4 @@
-"""Families with auxiliary predictors by Laplace: against glmmTMB and ordinal::clmm, known truth, and what other methods say."""
+"""Families with auxiliary predictors by Laplace: against glmmTMB and ordinal::clmm, known truth, other methods."""
 
 from __future__ import annotations
 

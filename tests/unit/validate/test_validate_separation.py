@@ -107,7 +107,7 @@ def test_a_constant_response_within_its_range(cautions, clean, formula, family, 
     )
 
 
-LINKS = [(family, link) for family in FAMILIES for link in FAMILIES[family].links]
+LINKS = [(family, link) for family, r in FAMILIES.items() if not r.predictors for link in r.links]
 
 
 @pytest.mark.parametrize(("family", "link"), LINKS)
