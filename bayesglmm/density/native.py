@@ -32,7 +32,7 @@ _POINTER = nb.types.CPointer(nb.float64)
 LOG_DENSITY = nb.int64(nb.uint64, _POINTER, _POINTER, _POINTER, nb.types.voidptr)
 _EXPAND = nb.int64(nb.uint64, nb.uint64, _POINTER, _POINTER, nb.types.voidptr)
 #: Arrays of the joint density: those that it takes, its constant, and the address of the pass over the rows.
-_ARRAYS = 20
+_ARRAYS = 21
 _OK, _BAD_GRADIENT, _BAD_VALUE, _WRONG_LENGTH = 0, 3, 4, -1
 
 
@@ -104,14 +104,15 @@ def _compile_log_density() -> Any:
             int64_vector(t, 11),
             int64_grid(t, 12),
             real_grid(t, 13),
+            int64_vector(t, 14),
         )
-        row_pass = int64_vector(t, 19)[0]
-        table, lkj, terms = real_grid(t, 6), real_vector(t, 7), int64_grid(t, 14)
-        known = int64_vector(t, 15), int64_vector(t, 16), real_vector(t, 17)
+        row_pass = int64_vector(t, 20)[0]
+        table, lkj, terms = real_grid(t, 6), real_vector(t, 7), int64_grid(t, 15)
+        known = int64_vector(t, 16), int64_vector(t, 17), real_vector(t, 18)
         found = joint(
             row_pass, t[:ROW_ARRAYS].ctypes.data, x, real_vector(t, 5), terms, table, lkj, centring, known, gradient
         )
-        found += real_vector(t, 18)[0]
+        found += real_vector(t, 19)[0]
         value[0] = found
         if not np.isfinite(found):
             return _BAD_VALUE
