@@ -337,7 +337,10 @@ def _term_effects(
     if term.structure == COMPOUND_SYMMETRY.keyword:
         structure = COMPOUND_SYMMETRY
         if len(coding.names) < 2:
-            message = f"{term} has one effect, which is correlated with nothing; write (1 | {name})."
+            message = (
+                f"{term} has one effect, which is correlated with nothing. Write (1 | {name}), or make levels of "
+                f"numbers: cs(0 + C(visit) | {name})."
+            )
             raise DataError([Problem(name, message, "structure")])
     if term.structure == KNOWN.keyword:
         factor, codes, structure = _with_relationship(term, data, factor, coding.names, relationships)

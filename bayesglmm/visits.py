@@ -64,7 +64,7 @@ class VisitCoding:
         found = self._index.get_indexer(pd.Index(values))
         if (found < 0).any():
             row = int(np.flatnonzero(found < 0)[0])
-            message = f"{values.iloc[row]!r} (row {data.index[row]}) is no place that the model learned from."
+            message = f"{str(values.iloc[row])!r} (row {data.index[row]}) is no place that the model learned from."
             raise DataError([Problem(self.column, message, "levels")])
         return np.asarray(found, dtype=np.int64)
 

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesglmm.compiled import jitable
+from bayesglmm.covariance.autoregressive import AUTOREGRESSIVE_CODE
 from bayesglmm.density.centring_pairs import center_pairs, center_pairs_adjoint
-from bayesglmm.density.layout import LEVELS, Layout, Q
+from bayesglmm.density.layout import LEVELS, STRUCTURE, Layout, Q
 from bayesglmm.density.nesting import Nesting
 from bayesglmm.families.elementary import add_in_any_order
 
@@ -36,29 +37,34 @@ class Centring:
 
     Attributes
     ----------
-    information : ndarray, shape (sum over terms of J q^2,)
-        C_j, one symmetric (q, q) block a level, term after term.
+    information : ndarray, flat
+        C_j, one symmetric (q, q) block a level, term after term; of serial effects (see `chain`) its diagonal (q,).
     score : ndarray, shape (n_effects,)
         r_j.
     nesting : Nesting
         Scalar terms that nest in one another and are centred together (see `nesting`); most often none.
+    beside : ndarray of int64, shape (terms,)
+        For each term of serial effects the position of the intercepts that are centred with it; -1 for none.
     """
 
     information: np.ndarray
     score: np.ndarray
     nesting: Nesting
+    beside: np.ndarray
 
     @classmethod
     def none(cls, layout: Layout) -> Centring:
         """Return the centring that leaves w = z."""
-        size = int((layout.terms[:, LEVELS] * layout.terms[:, Q] ** 2).sum())
-        return cls(np.zeros(size), np.zeros(layout.n_effects), Nesting.none())
+        serial = layout.terms[:, STRUCTURE] == AUTOREGRESSIVE_CODE
+        size = int((layout.terms[:, LEVELS] * layout.terms[:, Q] ** np.where(serial, 1, 2)).sum())
+        alone = np.full(len(layout.terms), -1, dtype=np.int64)
+        return cls(np.zeros(size), np.zeros(layout.n_effects), Nesting.none(), alone)
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
         """What the kernel reads, in its order."""
         n = self.nesting
-        return self.information, self.score, n.terms, n.first, n.ancestors, n.couplings
+        return self.information, self.score, n.terms, n.first, n.ancestors, n.couplings, self.beside
 
 
 @jitable

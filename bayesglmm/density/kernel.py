@@ -12,9 +12,12 @@ import math
 import numpy as np
 
 from bayesglmm.compiled import jitable
+from bayesglmm.covariance.autoregressive import AUTOREGRESSIVE_CODE
 from bayesglmm.covariance.correlation import correlation_adjoint, correlation_factor
 from bayesglmm.covariance.known import KNOWN_CODE
+from bayesglmm.covariance.stretched import stretched_correlation
 from bayesglmm.density.centring import center_term, center_term_adjoint
+from bayesglmm.density.chain import chain_adjoint, chain_effects, chain_steps
 from bayesglmm.density.known_precision import precision_times
 from bayesglmm.density.layout import COR, GAPS, LEVELS, SD, SDS, STRUCTURE, Q, Z
 from bayesglmm.density.nesting import GU, SPHERICAL, WORK_ROWS, C, R, U, W, nest_effects, nest_effects_adjoint
@@ -161,15 +164,19 @@ def _pull_back(term, x, values, eta_lkj, C, r, known, z, gu, gz, grad):  # type:
 
 
 @jitable
-def _places(terms, nested, offsets):  # type: ignore[no-untyped-def]  # compiled
-    """Fill where each term's effects begin in u and its blocks in the centring, and whether it is nested."""
+def _places(terms, nested, beside, offsets):  # type: ignore[no-untyped-def]  # compiled
+    """Fill where each term's effects begin in u and its blocks in the centring, and whether others take care of it."""
     at, block = 0, 0
     for t in range(terms.shape[0]):
         offsets[0, t], offsets[1, t], offsets[2, t] = at, block, 0
         at += terms[t, LEVELS] * terms[t, Q]
-        block += terms[t, LEVELS] * terms[t, Q] * terms[t, Q]
+        # What is said of serial effects is a diagonal.
+        block += terms[t, LEVELS] * terms[t, Q] * (1 if terms[t, STRUCTURE] == AUTOREGRESSIVE_CODE else terms[t, Q])
     for d in range(nested.shape[0]):
         offsets[2, nested[d]] = 1
+    for t in range(terms.shape[0]):
+        if beside[t] >= 0:
+            offsets[2, beside[t]] = 1
 
 
 @jitable
@@ -182,21 +189,66 @@ def _nodes(nested, first, offsets, source, offset, out):  # type: ignore[no-unty
 
 
 @jitable
+def _intercept_of(t, values, terms, beside, offsets):  # type: ignore[no-untyped-def]  # compiled
+    """Return place, number and standard deviation of the intercepts that are centred with serial effects; 0 if none."""
+    p = beside[t]
+    if p < 0:
+        return 0, 0, 0.0
+    return offsets[0, p], terms[p, LEVELS], values[terms[p, SD]]
+
+
+@jitable
+def _fill_chain(t, x, values, terms, eta, centring, offsets, z, u):  # type: ignore[no-untyped-def]  # compiled
+    """Fill z and u of serial effects and of the intercepts centred with them; return log prior and log Jacobian."""
+    term, head, at, block = terms[t], x.shape[0] - z.shape[0], offsets[0, t], offsets[1, t]
+    size, steps = term[LEVELS] * term[Q], np.empty((4, term[Q]))
+    first, count, sigma_b = _intercept_of(t, values, terms, centring[6], offsets)
+    log_prior = chain_steps(x[term[COR] :], eta, term[GAPS:], steps)
+    c, r, w = centring[0][block : block + size], centring[1][at : at + size], x[head + at : head + at + size]
+    w_b, z_b, u_b = x[head + first : head + first + count], z[first : first + count], u[first : first + count]
+    own, effects = z[at : at + size], u[at : at + size]
+    return log_prior + chain_effects(values[term[SD]], sigma_b, steps, c, r, w, own, effects, w_b, z_b, u_b)
+
+
+@jitable
+def _pull_back_chain(t, x, values, derivatives, terms, eta, centring, offsets, z, gu, grad):  # type: ignore[no-untyped-def]
+    """Turn gu of serial effects, and of their intercepts, into the gradient in w, standard deviations and rho."""
+    term, head, at, block = terms[t], x.shape[0] - z.shape[0], offsets[0, t], offsets[1, t]
+    size, steps = term[LEVELS] * term[Q], np.empty((4, term[Q]))
+    first, count, sigma_b = _intercept_of(t, values, terms, centring[6], offsets)
+    chain_steps(x[term[COR] :], eta, term[GAPS:], steps)
+    c, r, w = centring[0][block : block + size], centring[1][at : at + size], x[head + at : head + at + size]
+    w_b, z_b, gu_b = x[head + first : head + first + count], z[first : first + count], gu[first : first + count]
+    gw, gw_b = grad[head + at : head + at + size], grad[head + first : head + first + count]
+    g_sigma, g_sigma_b, g_x = chain_adjoint(
+        values[term[SD]], sigma_b, steps, c, r, w, z[at : at + size], gu[at : at + size], gw, w_b, z_b, gu_b, gw_b
+    )
+    grad[term[SD]] += g_sigma * derivatives[term[SD]]
+    grad[term[COR]] = g_x + stretched_correlation(x[term[COR]], eta, -1.0)[4]
+    if count > 0:
+        sd = terms[centring[6][t], SD]
+        grad[sd] += g_sigma_b * derivatives[sd]
+
+
+@jitable
 def fill_effects(x, values, terms, lkj, centring, known, work, z, u):  # type: ignore[no-untyped-def]  # compiled
     """Fill z and u of all terms; return log densities of correlations and z and the log Jacobian of the centring.
 
     ``known`` holds the rows of `known_precision`. ``work`` is that of `work_space`; it keeps what the reverse pass
     needs.
     """
-    information, score, nested, first, ancestors, couplings = centring
+    information, score, nested, first, ancestors, couplings, beside = centring
     offsets, node, k, _gk, sigma = work
-    _places(terms, nested, offsets)
+    _places(terms, nested, beside, offsets)
     total, n_z = 0.0, z.shape[0]
     head = x.shape[0] - n_z
     for t in range(terms.shape[0]):
         term, q, at, block = terms[t], terms[t, Q], offsets[0, t], offsets[1, t]
         size = term[LEVELS] * q
         if offsets[2, t] == 1:
+            continue
+        if term[STRUCTURE] == AUTOREGRESSIVE_CODE:
+            total += _fill_chain(t, x, values, terms, lkj[t], centring, offsets, z, u)
             continue
         L, Lambda = np.zeros((q, q)), np.zeros((q, q))
         total += group_factor(term, x, values, lkj[t], L, Lambda)
@@ -257,6 +309,9 @@ def _pull_back_effects(  # type: ignore[no-untyped-def]
     for t in range(terms.shape[0]):
         term, q, at, block = terms[t], terms[t, Q], offsets[0, t], offsets[1, t]
         if offsets[2, t] == 1:
+            continue
+        if term[STRUCTURE] == AUTOREGRESSIVE_CODE:
+            _pull_back_chain(t, x, values, derivatives, terms, lkj[t], centring, offsets, z, gu, grad)
             continue
         size = term[LEVELS] * q
         block_of, r, own = information[block : block + size * q], score[at : at + size], z[at : at + size]

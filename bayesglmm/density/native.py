@@ -32,7 +32,7 @@ LOG_DENSITY = nb.int64(nb.uint64, _POINTER, _POINTER, _POINTER, nb.types.voidptr
 _EXPAND = nb.int64(nb.uint64, nb.uint64, _POINTER, _POINTER, nb.types.voidptr)
 #: Arrays of the joint density: those that it takes, its constant, and the address of the pass over the rows. Those that
 #: the pass reads come after them.
-_ARRAYS = 15
+_ARRAYS = 16
 _OK, _BAD_GRADIENT, _BAD_VALUE, _WRONG_LENGTH = 0, 3, 4, -1
 
 
@@ -105,12 +105,13 @@ def _compile_log_density() -> Any:
             int64_vector(t, 7),
             int64_grid(t, 8),
             real_grid(t, 9),
+            int64_vector(t, 10),
         )
-        row_pass, data = int64_vector(t, 14)[0], t[_ARRAYS:].ctypes.data
+        row_pass, data = int64_vector(t, 15)[0], t[_ARRAYS:].ctypes.data
         terms, center, table, lkj = int64_grid(t, 0), real_vector(t, 1), real_grid(t, 2), real_vector(t, 3)
-        known = int64_vector(t, 10), int64_vector(t, 11), real_vector(t, 12)
+        known = int64_vector(t, 11), int64_vector(t, 12), real_vector(t, 13)
         found = joint(row_pass, data, x, center, terms, table, lkj, centring, known, gradient)
-        found += real_vector(t, 13)[0]
+        found += real_vector(t, 14)[0]
         value[0] = found
         if not np.isfinite(found):
             return _BAD_VALUE

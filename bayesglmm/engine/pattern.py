@@ -15,10 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesglmm.compiled import compiled
+from bayesglmm.covariance import AUTOREGRESSIVE
 from bayesglmm.design import Design
 from bayesglmm.engine.effects import EffectColumns
 
-__all__ = ["Pattern", "dense_width", "find_chain", "scalar_chain"]
+__all__ = ["Pattern", "dense_width", "find_chain", "scalar_chain", "serial_pair"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,9 +184,27 @@ def find_chain(design: Design) -> tuple[int, ...]:
 
 
 def scalar_chain(design: Design) -> tuple[int, ...]:
-    """Return `find_chain`'s if every term of it has scalar effects, else its leaves alone."""
+    """Return `find_chain`'s if every term of it has scalar effects, else its leaves alone.
+
+    Serial effects are leaves, with the intercepts of their groups above them (`serial_pair`).
+    """
     chain = find_chain(design)
+    pair = serial_pair(design, chain)
+    if pair is not None:
+        return pair
     return chain if all(design.groups[t].n_effects == 1 for t in chain) else chain[:1]
+
+
+def serial_pair(design: Design, chain: tuple[int, ...]) -> tuple[int, int] | None:
+    """Return serial effects among ``chain`` and the plain intercepts of the same groups, or None without both."""
+    groups = design.groups
+    serial = [t for t in chain if groups[t].structure.keyword == AUTOREGRESSIVE.keyword and groups[t].kind is None]
+    plain = [t for t in chain if groups[t].n_effects == 1 and groups[t].has_intercept]
+    for t in serial:
+        for p in plain:
+            if np.array_equal(groups[t].codes, groups[p].codes):
+                return t, p
+    return None
 
 
 def dense_width(design: Design) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bayesglmm.build import build_design
+from bayesglmm.covariance import read_relationships
 from bayesglmm.density import JointDensity
 from bayesglmm.design import Design
 from bayesglmm.errors import DataWarning
@@ -59,19 +60,26 @@ def make_frame(n: int = 40, seed: int = 1, covariates: int = 12) -> pd.DataFrame
     return pd.DataFrame(columns)
 
 
+def make_relationship(levels: int, seed: int = 5) -> tuple[np.ndarray, list[str]]:
+    """Return a covariance matrix of the levels 0, 1, ... and their names."""
+    W = np.random.default_rng(seed).normal(size=(levels, 2 * levels))
+    return W @ W.T / levels, [str(k) for k in range(levels)]
+
+
 def make_design(
     formula: str,
     data: pd.DataFrame | None = None,
     family: str = "gaussian",
     link: str = "",
     priors: Mapping[str, Prior] | None = None,
+    known: Mapping[str, object] | None = None,
     **options: str,
 ) -> Design:
     """Return a design; warnings about small data are of no interest here."""
     spec = ModelSpec(formula=formula, family=family, link=link, priors=dict(priors or {}), **options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
-        return build_design(spec, make_frame() if data is None else data)
+        return build_design(spec, make_frame() if data is None else data, read_relationships(spec.formula, known))
 
 
 def make_density(formula: str, *args: object, **options: object) -> JointDensity:

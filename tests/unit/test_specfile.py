@@ -389,3 +389,43 @@ def test_reading_a_specification_imports_nothing_heavy_and_is_quick() -> None:
     assert set(modules) == {"[]"}
     # 0.15 s of processor time where it was written; twice that leaves room for slower and busy machines.
     assert min(map(float, seconds)) < 0.3
+
+
+KNOWN = """\
+schema = 1
+[data]
+path = "records.csv"
+[model]
+formula = 'y ~ 1 + x + known(1 | animal, "A")'
+[known_covariances]
+A = "A.csv"
+"""
+
+
+def test_known_covariances_are_files_beside_the_specification(tmp_path: Path) -> None:
+    from support.pedigree import animal_data
+
+    import bayesglmm as bg
+
+    data, A = animal_data()
+    data.to_csv(tmp_path / "records.csv", index=False)
+    A.to_csv(tmp_path / "A.csv", index_label="animal")
+    (tmp_path / "m.toml").write_text(KNOWN)
+    model = bg.read_model(tmp_path / "m.toml")
+    again = bg.GLMM('y ~ x + known(1 | animal, "A")', data, known_covariances={"A": A})
+    assert model.fit("reml").loglik == again.fit("reml").loglik
+    assert loads(dumps(loads(KNOWN))).known_covariances == {"A": "A.csv"}
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('A = "../A.csv"', "leads out of the specification's folder"),
+        ('A = "A.npy"', "is neither CSV nor Parquet"),
+        ("A = 3", "text in quotes is needed"),
+    ],
+)
+def test_known_covariances_that_are_no_files_are_refused_with_their_line(line: str, words: str) -> None:
+    with pytest.raises(SpecificationError, match=r"line 7, key known_covariances\.A") as caught:
+        loads(KNOWN.replace('A = "A.csv"', line), name="m.toml")
+    assert words in str(caught.value)

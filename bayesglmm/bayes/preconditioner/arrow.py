@@ -40,7 +40,7 @@ class ArrowMap:
     follow : ndarray, shape (d, Q)
         B.
     levels : ndarray, shape (sum over terms of the tail of J q^2,)
-        K of every level of the tail's terms, lower triangular, flat.
+        K of every level of the tail's terms, flat: lower triangular, or upper (serial effects).
     shapes : ndarray of int64, shape (terms of the tail, 2)
         Levels J and effects q of each of them.
     tail, chain : ndarray of int64, shapes (R,) and (Q - R,)
@@ -69,12 +69,21 @@ class ArrowMap:
 
     @classmethod
     def of(
-        cls, center: np.ndarray, curvature: Curvature, elimination: Elimination, levels: list[np.ndarray]
+        cls,
+        center: np.ndarray,
+        curvature: Curvature,
+        elimination: Elimination,
+        levels: list[np.ndarray],
+        turned: tuple[int, ...] = (),
     ) -> ArrowMap:
-        """Join the curvature of s with the elimination of the effects; ``levels`` holds K of every term."""
+        """Join the curvature of s with the elimination of the effects.
+
+        ``levels`` holds K of every term; terms of the chain that are ``turned`` are centred with these K, and not with
+        the factors of the elimination.
+        """
         p = elimination.pattern
         rest = [t for t in range(len(p.shapes)) if t not in p.chain]
-        chain, starts, meets, couplings = _couplings(elimination)
+        chain, starts, meets, couplings = _couplings(elimination, {t: levels[t] for t in turned if t in p.chain})
         inverse = np.zeros((0, 0))
         if p.n_tail:
             # The transpose of a C-contiguous lower triangle is LAPACK's upper one.
@@ -120,8 +129,14 @@ class ArrowMap:
         )
 
 
-def _couplings(elimination: Elimination) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return chain effects, starts, meets and Y, effect by effect (the elimination has them node by node)."""
+def _couplings(
+    elimination: Elimination, turned: dict[int, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return chain effects, starts, meets and Y, effect by effect (the elimination has them node by node).
+
+    Where effects are centred with other roots K of the same matrix than the elimination's L, w = K' L^-T w~ is w~ but
+    for a rotation, which Y takes up.
+    """
     p = elimination.pattern
     effects, counts, meets, values = [], [], [], []
     for d, t in enumerate(p.chain):
@@ -135,7 +150,13 @@ def _couplings(elimination: Elimination) -> tuple[np.ndarray, np.ndarray, np.nda
         base = p.couplings[first + node] + (above + place) * q
         # By effect: all of the first effect of a node, then of the second.
         order = np.argsort(np.repeat(node, q) * q + np.tile(np.arange(q), len(node)), kind="stable")
-        values.append(elimination.Y[(base[:, None] + np.arange(q)).ravel()[order]])
+        own = elimination.Y[base[:, None] + np.arange(q)]
+        if t in turned:
+            block = int(p.depths[4, d])
+            L = np.tril(elimination.L[block : block + J * q * q].reshape(J, q, q))
+            rotation = np.linalg.solve(L, turned[t])  # L^-1 K, the transpose of K' L^-T
+            own = np.einsum("ek,ekl->el", own, rotation[node])
+        values.append(own.ravel()[order])
         meets.append(np.repeat(p.meets[entry], q)[order])
         counts.append(np.repeat(widths, q))
         effects.append(u + np.arange(J * q))
@@ -178,7 +199,7 @@ def push_forward(v, arrow, x, z):  # type: ignore[no-untyped-def]  # compiled
         for _ in range(shapes[t, 0]):
             for k in range(q):
                 value = 0.0
-                for h in range(k, q):
+                for h in range(q):
                     value += levels[block + h * q + k] * z[at + h]
                 x[d + tail[at + k]] = value
             at += q
@@ -215,7 +236,7 @@ def pull_back(g, arrow, out, z):  # type: ignore[no-untyped-def]  # compiled
         for _ in range(shapes[t, 0]):
             for h in range(q):
                 value = 0.0
-                for k in range(h + 1):
+                for k in range(q):
                     value += levels[block + h * q + k] * gw[tail[at + k]]
                 z[at + h] = value
             at += q

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
+from bayesglmm.covariance import AUTOREGRESSIVE
 from bayesglmm.density import Centring
 from bayesglmm.density.nesting import Nesting
 from bayesglmm.design import Design
-from bayesglmm.engine.pattern import Pattern
+from bayesglmm.engine.pattern import Pattern, serial_pair
 from bayesglmm.engine.penalised import Head
+from bayesglmm.grouping import GroupEffects
 
-__all__ = ["centring_at", "level_factors", "partially_centred"]
+__all__ = ["centring_at", "is_serial", "level_factors", "partially_centred"]
 
 
 def centring_at(
@@ -32,9 +36,11 @@ def centring_at(
         Group effects at the fit.
     """
     nested = pattern.chain if centred_together(pattern) else ()
+    pair = serial_pair(design, pattern.chain)
+    together = nested if pair is None else pair
     of_chain = np.zeros(design.n_rows)
-    for t in nested:
-        of_chain += design.groups[t].columns()[0] * u[t][design.groups[t].codes, 0]
+    for t in together:
+        of_chain += np.einsum("kn,nk->n", design.groups[t].columns(), u[t][design.groups[t].codes])
     information, score = [np.zeros(0)], [np.zeros(0)]
     for t, (group, effects) in enumerate(zip(design.groups, u, strict=True)):
         J, columns = group.n_levels, group.columns()
@@ -43,14 +49,30 @@ def centring_at(
             information.append(np.zeros(J))
             score.append(np.zeros(J))
             continue
-        C = np.array([[np.bincount(group.codes, weights * a * b, minlength=J) for a in columns] for b in columns])
-        eta = of_chain if t in nested else np.einsum("kn,nk->n", columns, effects[group.codes])
+        eta = of_chain if t in together else np.einsum("kn,nk->n", columns, effects[group.codes])
         pseudo = weights * eta + scores
+        information.append(_information(group, weights))
         r = np.array([np.bincount(group.codes, column * pseudo, minlength=J) for column in columns])
-        information.append(np.ascontiguousarray(C.transpose(2, 0, 1)).ravel())
         score.append(r.T.ravel())
     nesting = _nesting(design, pattern, weights) if nested else Nesting.none()
-    return Centring(np.concatenate(information), np.concatenate(score), nesting)
+    beside = np.full(len(design.groups), -1, dtype=np.int64)
+    if pair is not None:
+        beside[pair[0]] = pair[1]
+    return Centring(np.concatenate(information), np.concatenate(score), nesting, beside)
+
+
+def _information(group: GroupEffects, weights: np.ndarray) -> np.ndarray:
+    """Return what the rows say of the effects of each level, as `Centring` has it, flat."""
+    columns, J = group.columns(), group.n_levels
+    if is_serial(group):
+        return np.array([np.bincount(group.codes, weights * a * a, minlength=J) for a in columns]).T.ravel()
+    C = np.array([[np.bincount(group.codes, weights * a * b, minlength=J) for a in columns] for b in columns])
+    return np.ascontiguousarray(C.transpose(2, 0, 1)).ravel()
+
+
+def is_serial(group: GroupEffects) -> bool:
+    """Return whether a term's effects are those of `density.chain`."""
+    return group.structure.keyword == AUTOREGRESSIVE.keyword
 
 
 def centred_together(pattern: Pattern) -> bool:
@@ -70,10 +92,19 @@ def _nesting(design: Design, pattern: Pattern, weights: np.ndarray) -> Nesting:
 
 
 def level_factors(design: Design, head: Head, centring: Centring) -> list[np.ndarray]:
-    """Return K_j of every level, lower triangular, one array (J, q, q) a group term (see `density.centring`)."""
+    """Return K_j of every level, one array (J, q, q) a group term: z = P^-1 Lambda' r + K^-T w.
+
+    Lower triangular (see `density.centring`), but of serial effects upper triangular: their w go forward in time.
+    """
     found, at = [], 0
     for group, Lambda in zip(design.groups, head.Lambda, strict=True):
         J, q = group.n_levels, group.n_effects
+        if is_serial(group):
+            c = centring.information[at : at + J * q].reshape(J, q)
+            at += J * q
+            P = np.eye(q) + np.einsum("ik,ji,il->jkl", Lambda, c, Lambda)
+            found.append(np.ascontiguousarray(np.linalg.cholesky(P[:, ::-1, ::-1])[:, ::-1, ::-1]))
+            continue
         C = centring.information[at : at + J * q * q].reshape(J, q, q)
         at += J * q * q
         found.append(np.linalg.cholesky(np.eye(q) + Lambda.T @ C @ Lambda))
@@ -82,18 +113,64 @@ def level_factors(design: Design, head: Head, centring: Centring) -> list[np.nda
 
 def partially_centred(design: Design, head: Head, centring: Centring, z: np.ndarray) -> np.ndarray:
     """Return the coordinates w of spherical effects z, both (Q,): the inverse of what the density does."""
-    w, at = np.empty_like(z), 0
-    places = []
-    for group, Lambda, K in zip(design.groups, head.Lambda, level_factors(design, head, centring), strict=True):
-        J, q = group.n_levels, group.n_effects
-        part = slice(at, at + J * q)
-        at = part.stop
-        places.append(part)
+    w = np.empty_like(z)
+    stops = np.cumsum([0, *(g.size for g in design.groups)]).tolist()
+    places = [slice(a, b) for a, b in itertools.pairwise(stops)]
+    block = 0
+    for t, (group, Lambda) in enumerate(zip(design.groups, head.Lambda, strict=True)):
+        J, q, part = group.n_levels, group.n_effects, places[t]
+        if is_serial(group):
+            _serial(t, Lambda, block, head, centring, places, z, w)
+            block += J * q
+            continue
+        C = centring.information[block : block + J * q * q].reshape(J, q, q)
+        block += J * q * q
+        if t in centring.beside:
+            continue
+        K = np.linalg.cholesky(np.eye(q) + Lambda.T @ C @ Lambda)
         whitened = np.linalg.solve(K, (centring.score[part].reshape(J, q) @ Lambda)[:, :, None])[:, :, 0]
         w[part] = (np.einsum("jhk,jh->jk", K, z[part].reshape(J, q)) - whitened).ravel()
     if len(centring.nesting.terms):
         _nested(design, head, centring, places, z, w)
     return w
+
+
+def _serial(
+    t: int,
+    Lambda: np.ndarray,
+    block: int,
+    head: Head,
+    centring: Centring,
+    places: list[slice],
+    z: np.ndarray,
+    w: np.ndarray,
+) -> None:
+    """Fill the coordinates of serial effects, and of the intercepts centred with them (see `density.chain`)."""
+    q, part, beside = len(Lambda), places[t], int(centring.beside[t])
+    sigma = float(Lambda[0, 0])
+    L = head.L[t]
+    e = np.diagonal(L)
+    f = np.concatenate([[0.0], L[np.arange(1, q), np.arange(q - 1)] / np.where(e[:-1] > 0.0, e[:-1], 1.0)])
+    c = centring.information[block : block + part.stop - part.start].reshape(-1, q).T
+    r, own = centring.score[part].reshape(-1, q).T, z[part].reshape(-1, q).T
+    m, h, k = sigma**2 * c, sigma * r, sigma * c
+    for s in range(q - 2, -1, -1):
+        through = f[s + 1] / (1.0 + e[s + 1] ** 2 * m[s + 1])
+        m[s] += f[s + 1] * through * m[s + 1]
+        h[s] += through * h[s + 1]
+        k[s] += through * k[s + 1]
+    g = 1.0 / (1.0 + e[:, None] ** 2 * m)
+    if beside >= 0:
+        sigma_b, share = float(head.Lambda[beside][0, 0]), e[:, None] ** 2 * g * k
+        g_b = 1.0 / (1.0 + sigma_b**2 * np.maximum((c - share * k).sum(axis=0), 0.0))
+        z_b = z[places[beside]]
+        w[places[beside]] = (z_b - sigma_b * g_b * (r - share * h).sum(axis=0)) / np.sqrt(g_b)
+        h = h - sigma_b * z_b * k
+    found, v = np.empty_like(own), np.zeros(own.shape[1])
+    for s in range(q):
+        found[s] = (own[s] - e[s] * g[s] * (h[s] - m[s] * f[s] * v)) / np.sqrt(g[s])
+        v = f[s] * v + e[s] * own[s]
+    w[part] = found.T.ravel()
 
 
 def _nested(design: Design, head: Head, centring: Centring, places: list[slice], z: np.ndarray, w: np.ndarray) -> None:
@@ -122,6 +199,6 @@ def _nested(design: Design, head: Head, centring: Centring, places: list[slice],
 
 def _information_of(design: Design, centring: Centring) -> np.ndarray:
     """Return C of the nodes of the nested terms, which are scalar."""
-    starts = np.cumsum([0, *(g.n_levels * g.n_effects**2 for g in design.groups)])
+    starts = np.cumsum([0, *(g.n_levels * g.n_effects ** (1 if is_serial(g) else 2) for g in design.groups)])
     parts = [centring.information[starts[t] : starts[t + 1]] for t in centring.nesting.terms]
     return np.concatenate(parts)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayesglmm.bayes.preconditioner.arrow import ArrowMap
-from bayesglmm.bayes.preconditioner.conditional import centring_at, level_factors, partially_centred
+from bayesglmm.bayes.preconditioner.conditional import centring_at, is_serial, level_factors, partially_centred
 from bayesglmm.bayes.preconditioner.curvature import curvature_at
 from bayesglmm.bayes.preconditioner.rough import rough_centring, rough_information
 from bayesglmm.bayes.preconditioner.tails import short_tails
@@ -113,7 +113,8 @@ def _arrow(density: JointDensity, found: Ascent[PenalisedPoint], affine: bool) -
     curvature = curvature_at(penalised, found.x, point, centring, found.inverse_hessian)
     w = partially_centred(design, point.head, centring, mode.z)
     levels = level_factors(design, point.head, centring)
-    arrow = ArrowMap.of(np.concatenate([found.x, w]), curvature, mode.elimination, levels)
+    turned = () if affine else tuple(t for t, group in enumerate(design.groups) if is_serial(group))
+    arrow = ArrowMap.of(np.concatenate([found.x, w]), curvature, mode.elimination, levels, turned)
     reason = "the penalised fit is flat in some direction: its width there was bounded" if curvature.repaired else ""
     return Preconditioner(density.centered(centring), arrow, _FULL, reason)
 

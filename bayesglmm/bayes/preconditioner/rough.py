@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bayesglmm.bayes.start import start_box
+from bayesglmm.covariance import AUTOREGRESSIVE
 from bayesglmm.density import Centring, JointDensity
 from bayesglmm.density.nesting import Nesting
 from bayesglmm.engine.row_kernels import row_kernels
@@ -44,8 +45,13 @@ def rough_centring(density: JointDensity, information: np.ndarray) -> Centring:
         if group.structure.relationship is not None:
             blocks.append(np.zeros(group.n_levels))
             continue
+        if group.structure.keyword == AUTOREGRESSIVE.keyword:
+            C = [[np.bincount(group.codes, information * a * a, minlength=group.n_levels)] for a in columns]
+            blocks.append(np.ascontiguousarray(np.array(C).transpose(2, 0, 1)).ravel())
+            continue
         C = [
             [np.bincount(group.codes, information * a * b, minlength=group.n_levels) for a in columns] for b in columns
         ]
         blocks.append(np.ascontiguousarray(np.array(C).transpose(2, 0, 1)).ravel())
-    return Centring(np.concatenate(blocks), np.zeros(density.layout.n_effects), Nesting.none())
+    none = Centring.none(density.layout)
+    return Centring(np.concatenate(blocks), np.zeros(density.layout.n_effects), Nesting.none(), none.beside)

@@ -41,7 +41,7 @@ def test_points_are_had_back_from_natural_parameters():
     assert {(p.transform, p.on) for p in density.parameters.scalars} >= {(0, 0), (1, 0), (1, 1), (1, 2), (2, 0)}
     assert density.parameters.centered
     x = np.random.default_rng(3).normal(size=(1, 60, density.size))
-    stored = stored_values(Names.of(density.design), named_values(density, x))
+    stored = stored_values(density.design, Names.of(density.design), named_values(density, x))
     found, usable = recovered_points(density, {name: v[0] for name, v in stored.items()})
     assert usable.all()
     # A row of L is known to eps / L_ii^2, and at these draws L_ii is above 0.01.
