@@ -104,6 +104,9 @@ def _constants(design: Design, names: Names) -> dict[str, tuple[tuple[str, ...],
         "offset": (("row",), design.offset),
         "row_label": (("row",), np.array([str(label) for label in design.row_labels], dtype=str)),
     }
+    if len(design.dropped):
+        # Not an attribute: HDF5 holds no more than 64 kB of those.
+        constants["left_out"] = (("left_out_row",), np.array([str(label) for label in design.dropped], dtype=str))
     if design.coefficients:
         constants["X"] = (("row", "coefficient"), design.X)
     for group, called in zip(design.groups, names.groups, strict=True):
