@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test test-all lint types notebooks benchmark clean
+.PHONY: demo test test-all lint types notebooks benchmark models clean
 
 demo: $(VENV)/.installed
 	$(BIN)/bayesglmm fit models/salamander.toml
@@ -28,6 +28,9 @@ notebooks: $(VENV)/.installed
 
 benchmark: $(VENV)/.installed
 	$(BIN)/python benchmarks/salamander_whole.py
+
+models: $(VENV)/.installed
+	$(BIN)/python benchmarks/models.py
 
 $(VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null || { \

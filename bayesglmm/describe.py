@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesglmm.design import Design
 from bayesglmm.formula import one_sided_text
+from bayesglmm.left_out import rows_words
 from bayesglmm.parameters import Parameters
 from bayesglmm.priors.prior import Prior
 from bayesglmm.residual import RESIDUAL, structure_of
@@ -19,7 +20,7 @@ __all__ = ["describe", "prior_rows"]
 def describe(design: Design, parameters: Parameters) -> str:
     """Return the print-out of a model."""
     spec = design.spec
-    lines = [f"{spec.formula}", f"family {spec.family}, link {spec.link}; {_rows(design)}"]
+    lines = [f"{spec.formula}", f"family {spec.family}, link {spec.link}; {rows_words(design.n_rows, design.dropped)}"]
     lines.append(f"  response {_response(design)}")
     lines += [f"  {line}" for line in _terms(design)]
     rows = list(prior_rows(design, parameters))
@@ -41,15 +42,6 @@ def _response(design: Design) -> str:
     if design.family.size == "trials":
         return f"{name}: {y.sum():.0f} successes in {design.size.sum():.0f} trials"
     return f"{name}: {y.min():.4g} to {y.max():.4g}, mean {y.mean():.4g}"
-
-
-def _rows(design: Design) -> str:
-    words = f"{design.n_rows} rows"
-    if len(design.dropped):
-        shown = ", ".join(str(label) for label in design.dropped[:5])
-        more = ", ..." if len(design.dropped) > 5 else ""
-        words += f" ({len(design.dropped)} left out for missing values: {shown}{more})"
-    return words
 
 
 def _terms(design: Design) -> Iterator[str]:

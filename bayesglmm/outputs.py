@@ -105,6 +105,8 @@ def run_record(run: Run) -> dict[str, Any]:
         "tune": attributes["tune"],
         "created_at": attributes["created_at"],
         "data_fingerprint": attributes["data_fingerprint"],
+        "rows": run.model.design.n_rows,
+        "rows_left_out": [str(label) for label in run.model.design.dropped],
         "specification": json.loads(attributes["specification"]),
         "versions": json.loads(attributes["versions"]),
         "seconds": {name: round(value, 3) for name, value in run.seconds.items()},

@@ -18,6 +18,7 @@ from bayesglmm.bayes.labels import Labelled, labelled_draws
 from bayesglmm.bayes.record import ModelRecord
 from bayesglmm.bayes.settings import checked_seed
 from bayesglmm.bayes.verdict import Verdict, judge
+from bayesglmm.left_out import rows_words
 from bayesglmm.schema import TIDY_DIAGNOSTICS, number, tail_probabilities, tidy_frame
 
 if TYPE_CHECKING:
@@ -76,6 +77,12 @@ class Posterior:
     def fingerprint(self) -> str:
         """What tells one data set from another: SHA-256 of the values that the model uses."""
         return str(self.tree.attrs.get("data_fingerprint", ""))
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Labels of the rows that were left out for missing values, as text."""
+        constants = self.tree["constant_data"].to_dataset()
+        return tuple(constants["left_out"].values.tolist()) if "left_out" in constants else ()
 
     @functools.cached_property
     def _labelled(self) -> tuple[Labelled, ...]:
@@ -234,14 +241,20 @@ class Posterior:
 
     def __repr__(self) -> str:
         text = self.summary().to_string(float_format=lambda v: number(v, 3))
-        residual = f", residuals {self.residual}" if self.residual else ""
-        return f"Posterior of {self.record.formula}{residual}\n{self.check()}\n\n{text}"
+        return f"Posterior of {self._model_words()}{self._rows()}\n{self.check()}\n\n{text}"
+
+    def _model_words(self) -> str:
+        return self.record.formula + (f", residuals {self.residual}" if self.residual else "")
+
+    def _rows(self) -> str:
+        """Say how many rows were left out, if any were."""
+        used = self.tree["observed_data"].sizes["row"]
+        return f", {rows_words(used, self.left_out)}" if self.left_out else ""
 
     def _repr_html_(self) -> str:
         table = self.summary().to_html(float_format=lambda v: number(v, 3), border=0)
-        residual = f", residuals {self.residual}" if self.residual else ""
-        formula = html.escape(self.record.formula + residual)
-        return f"<p><code>{formula}</code></p><pre>{html.escape(str(self.check()))}</pre>{table}"
+        head = f"<p><code>{html.escape(self._model_words())}</code>{html.escape(self._rows())}</p>"
+        return f"{head}<pre>{html.escape(str(self.check()))}</pre>{table}"
 
 
 def _kept_words(tree: xr.DataTree) -> str:

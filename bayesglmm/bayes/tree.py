@@ -120,6 +120,9 @@ def _constants(design: Design, names: Names) -> dict[str, tuple[tuple[str, ...],
             if len(predictor.columns):
                 constants[name] = (("row", f"{name}_column"), predictor.columns.T)
             constants[f"{name}_offset"] = (("row",), predictor.offset)
+    if len(design.dropped):
+        # Not an attribute: HDF5 holds no more than 64 kB of those.
+        constants["left_out"] = (("left_out_row",), np.array([str(label) for label in design.dropped], dtype=str))
     if design.coefficients:
         constants["X"] = (("row", "coefficient"), design.X)
     if design.residual is not None:

@@ -15,6 +15,7 @@ from scipy.special import ndtr
 from bayesglmm.design import Design
 from bayesglmm.frequentist.components import Estimate
 from bayesglmm.frequentist.search.optimum import Optimum
+from bayesglmm.left_out import rows_words
 from bayesglmm.schema import number, tail_probabilities, tidy_frame
 
 if TYPE_CHECKING:
@@ -337,7 +338,7 @@ class Fit:
         criteria = f"log-likelihood {self.loglik:.4f}, AIC {self.aic:.2f}, BIC {self.bic:.2f}, "
         known = criteria if np.isfinite(self.loglik) else "no log-likelihood, "
         known += "coefficients of the population's average, " if self.estimand == "marginal" else ""
-        lines = [self.description, f"{known}{self.design.n_rows} rows", self.optimum.message]
+        lines = [self.description, known + rows_words(self.design.n_rows, self.design.dropped), self.optimum.message]
         said = [*self.notes, self.caveat] if self.caveat else self.notes
         return "\n".join([*lines, *(f"  - {note}" for note in said)])
 

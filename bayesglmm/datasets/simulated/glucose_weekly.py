@@ -28,8 +28,8 @@ def simulate(seed: int = 1006) -> pd.DataFrame:
     True values: 9 mmol/l at the beginning, 0.1 less a week, 0.2 less for each hour of exercise in the week before the
     visit; standard deviation of the patients 1.2 at the beginning and 0.08 a week in their slopes, correlated -0.4; 0.6
     within a patient. 50 patients have a visit planned each week from 0 to 11; each comes to four in five of the later
-    ones, a day or two early or late. 4 % of glucose values and 4 % of the hours were not written down, without regard
-    to what they are.
+    ones, a day or two early or late. 4 % of glucose values and 4 % of the hours were not written down, without
+    regard to what they are.
 
     Parameters
     ----------
@@ -40,7 +40,8 @@ def simulate(seed: int = 1006) -> pd.DataFrame:
     -------
     DataFrame
         ``patient``, ``visit`` (1, 2, ... of a patient), ``week`` (since the beginning, two decimals), ``exercise``
-        (hours in the week before, one decimal, some missing), ``glucose`` (fasting, mmol/l, two decimals, some missing).
+        (hours in the week before, one decimal, some missing), ``glucose`` (fasting, mmol/l, two decimals, some
+        missing).
     """
     rng = np.random.default_rng(seed)
     patient, planned = (k.ravel() for k in np.indices((PATIENTS, WEEKS)))
