@@ -171,6 +171,6 @@ class PenalisedMarginal:
             out[cor] += own
             assert sds.start == term[SD]
         family = self.layout.family
-        natural = np.where(self._logged, raw[at:] / head.values[family], raw[at:])
+        natural = raw[at:] / np.where(self._logged, head.values[family], 1.0)
         pull_back_scalars(self.parameters.table, family.start, natural, head.slopes, out)
         return out
