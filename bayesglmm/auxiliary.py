@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from bayesglmm.coding import Coding, evaluate, learn_coding, level_columns
+from bayesglmm.errors import DataError, Problem
 from bayesglmm.families.parts import FamilyPart, Predictor
 from bayesglmm.formula.tree import Common
 from bayesglmm.priors.defaults import dispersion_default
@@ -232,6 +233,9 @@ def _cutpoints(name: str, y: np.ndarray, labels: tuple[str, ...], scale: float) 
 def _between(y: np.ndarray, size: int) -> tuple[AuxiliaryPredictor, AuxiliaryPredictor]:
     """Return the cutpoints above and below each row's category y = 0, ..., size."""
     category = y.astype(np.int64)
+    if category.max() > size:
+        message = f"category {category.max()} is given, and there are {size + 1}, counted from 0."
+        raise DataError([Problem("response", message, "support")])
     positions = np.arange(size)[:, None]
     upper = AuxiliaryPredictor((positions == category) * 1.0, 0, np.where(category == size, np.inf, 0.0))
     lower = AuxiliaryPredictor((positions == category - 1) * 1.0, 0, np.where(category == 0, -np.inf, 0.0))

@@ -71,7 +71,8 @@ class Coding:
             return np.ones((len(data), len(self.names)))  # nothing, or an intercept alone
         with _said_of(self.columns, "these rows cannot be coded as those that the model learned from"):
             matrix = self._learned.evaluate_new_data(_renamed(data, self.columns, self._factors)).design_matrix
-            return np.ascontiguousarray(matrix, dtype=np.float64).reshape(len(data), -1)
+            whole = np.ascontiguousarray(matrix, dtype=np.float64).reshape(len(data), -1)
+            return np.ascontiguousarray(whole[:, 1:]) if self._intercept_left_out else whole
 
 
 def level_columns(coding: Coding, X: np.ndarray) -> tuple[bool, ...]:

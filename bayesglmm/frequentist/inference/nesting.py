@@ -60,6 +60,21 @@ def require_comparable(small: Fit, large: Fit) -> None:
             f"are not among those of the second ({', '.join(large.design.coefficients)}) or combinations of them. Give "
             "the smaller model first."
         )
+    for a, b in zip(_auxiliary_columns(small.design), _auxiliary_columns(large.design), strict=True):
+        if not _spans(b, a):
+            raise SpecificationError(
+                f"the models are not nested: {', '.join(small.design.family_names)} of the first fit are not among "
+                f"{', '.join(large.design.family_names)} of the second, or combinations of them. Give the smaller "
+                "model first."
+            )
+
+
+def _auxiliary_columns(design: Design) -> tuple[np.ndarray, np.ndarray]:
+    """Return the columns of both auxiliary predictors, (n, k) each; one of ones for one dispersion of all rows."""
+    if design.auxiliary is None:
+        return np.ones((design.n_rows, len(design.family_names))), np.empty((design.n_rows, 0))
+    first, second = design.auxiliary.predictors
+    return first.columns.T, second.columns.T
 
 
 def _require_fits(small: Any, large: Any) -> None:
