@@ -38,11 +38,16 @@ def _coefficients(code, rho, rest, between):  # type: ignore[no-untyped-def]  # 
 
 @jitable
 def _table(code, rho, rest, values, table):  # type: ignore[no-untyped-def]  # compiled
-    """Fill b, s and their derivatives in rho for every gap (or number of rows before); the first is that of no row."""
+    """Fill b, 1 / s, b' / s, s' / s and log s of every gap (or number of rows before); the first is that of no row.
+
+    Few rows of data have gaps of their own: what a row needs is read, not computed.
+    """
     table[:, 0] = 0.0
     table[1, 0] = 1.0
     for k in range(1, values.shape[0]):
-        table[0, k], table[1, k], table[2, k], table[3, k] = _coefficients(code, rho, rest, values[k])
+        b, s, b_slope, s_slope = _coefficients(code, rho, rest, values[k])
+        table[0, k], table[1, k], table[2, k], table[3, k] = b, 1.0 / s, b_slope / s, s_slope / s
+        table[4, k] = math.log(s)
 
 
 @jitable
@@ -52,17 +57,15 @@ def _group_of_one(summed, kind, table, precision, e, w, score):  # type: ignore[
     squares, logs, slope, history = 0.0, 0.0, 0.0, 0.0
     for i in range(n):
         k = kind[i]
-        b, s = table[0, k], table[1, k]
-        w[i] = (e[i] - b * history) / s
+        w[i] = (e[i] - table[0, k] * history) * table[1, k]
         squares += w[i] * w[i]
-        logs += math.log(s)
-        change = (table[2, k] * history + table[3, k] * w[i]) / s
-        slope += precision * w[i] * change - table[3, k] / s
+        logs += table[4, k]
+        slope += precision * w[i] * (table[2, k] * history + table[3, k] * w[i]) - table[3, k]
         history = history + e[i] if summed else e[i]
     after = 0.0
     for i in range(n - 1, -1, -1):
         k = kind[i]
-        share = precision * w[i] / table[1, k]
+        share = precision * w[i] * table[1, k]
         score[i] = share - after
         after = after + table[0, k] * share if summed else table[0, k] * share
     return squares, logs, slope
@@ -72,7 +75,7 @@ def _group_of_one(summed, kind, table, precision, e, w, score):  # type: ignore[
 def _single(code, x, prior, starts, kind, values, precision, e, score, slopes):  # type: ignore[no-untyped-def]
     """Structures with one correlation: return w'w, sum of log s and the log prior; fill score and slopes (1,)."""
     rho, rho_slope, rest, log_prior, prior_slope = stretched_correlation(x[0], prior[0], prior[1])
-    table, w = np.zeros((4, values.shape[0])), np.empty_like(e)
+    table, w = np.zeros((5, values.shape[0])), np.empty_like(e)
     _table(code, rho, rest, values, table)
     squares, logs, slope = 0.0, 0.0, 0.0
     for g in range(starts.shape[0] - 1):

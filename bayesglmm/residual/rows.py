@@ -83,6 +83,25 @@ class ResidualRows:
             if p
         )
 
+    @functools.cached_property
+    def sizes(self) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], ...]:
+        """The patterns by their number of visits k, so that small matrices are worked on many at a time.
+
+        For each k: visits of the patterns (P, k), rows of their groups (groups, k), pattern after pattern, and where
+        each pattern's groups begin, (P,).
+        """
+        of_size: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
+        for visits, at in self.patterns:
+            of_size.setdefault(len(visits), []).append((visits, at))
+        return tuple(
+            (
+                np.stack([visits for visits, _ in found]),
+                np.concatenate([at for _, at in found]),
+                np.cumsum([0, *(len(at) for _, at in found)])[:-1],
+            )
+            for _, found in sorted(of_size.items())
+        )
+
     @property
     def patterned(self) -> bool:
         """Whether there is a correlation for every two visits, and not one alone."""

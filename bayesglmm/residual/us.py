@@ -7,11 +7,11 @@ with the same visits.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from bayesglmm.covariance.correlation import factor_of
 from bayesglmm.covariance.unstructured import UNSTRUCTURED, lkj_adjoint
@@ -52,8 +52,18 @@ class PatternWhitening:
 
     @functools.cached_property
     def factors(self) -> tuple[np.ndarray, ...]:
-        """Cholesky factor of each pattern's part of C; nan where rounding leaves it without one."""
-        return tuple(_cholesky(self.C[np.ix_(p, p)]) for p, _ in self.rows.patterns)
+        """Cholesky factors of the patterns' parts of C, (P, k, k) for each k; nan where rounding leaves none."""
+        return tuple(_cholesky(self.C[v[:, :, None], v[:, None, :]]) for v, _, _ in self.rows.sizes)
+
+    @functools.cached_property
+    def inverses(self) -> tuple[np.ndarray, ...]:
+        """Their inverses."""
+        return tuple(np.tril(np.linalg.inv(L)) for L in self.factors)
+
+    def _each(self, matrices: tuple[np.ndarray, ...]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the rows of the groups of each size and the matrix of each group's pattern, (groups, k, k)."""
+        for (_, at, starts), M in zip(self.rows.sizes, matrices, strict=True):
+            yield at, np.repeat(M, np.diff([*starts, len(at)]), axis=0)
 
     @property
     def correlations(self) -> np.ndarray:
@@ -71,12 +81,12 @@ class PatternWhitening:
             out[m] = self._to_coordinates(G)
         return out
 
-    @property
+    @functools.cached_property
     def sds(self) -> np.ndarray:
         """Diagonal of L, shape (n,)."""
         out = np.empty(len(self.rows.codes))
-        for (_, at), L in zip(self.rows.patterns, self.factors, strict=True):
-            out[at] = np.diagonal(L)
+        for at, L in self._each(self.factors):
+            out[at] = np.diagonal(L, axis1=1, axis2=2)
         return out
 
     @property
@@ -87,35 +97,35 @@ class PatternWhitening:
     def log_determinant_gradient(self) -> np.ndarray:
         """Return its gradient in x."""
         G = np.zeros_like(self.C)
-        for (p, at), L in zip(self.rows.patterns, self.factors, strict=True):
-            half = solve_triangular(L, np.eye(len(L)), lower=True)
-            G[np.ix_(p, p)] += len(at) * half.T @ half
+        for (v, at, starts), F in zip(self.rows.sizes, self.inverses, strict=True):
+            counts = np.diff([*starts, len(at)])
+            np.add.at(G, (v[:, :, None], v[:, None, :]), counts[:, None, None] * (F.transpose(0, 2, 1) @ F))
         return self._to_coordinates(G)
 
     def columns(self, e: np.ndarray) -> np.ndarray:
         """Return L^-1 e, shape (n, k)."""
         out = np.empty_like(e)
-        for (_, at), L in zip(self.rows.patterns, self.factors, strict=True):
-            out[at] = np.einsum("ab,gbk->gak", _inverse(L), e[at])
+        for at, F in self._each(self.inverses):
+            out[at] = F @ e[at]
         return out
 
     def times(self, w: np.ndarray) -> np.ndarray:
         """Return L w, shape (n, k)."""
         out = np.empty_like(w)
-        for (_, at), L in zip(self.rows.patterns, self.factors, strict=True):
-            out[at] = np.einsum("ab,gbk->gak", L, w[at])
+        for at, L in self._each(self.factors):
+            out[at] = L @ w[at]
         return out
 
     def pull_back(self, e: np.ndarray, g: np.ndarray) -> np.ndarray:
         """Return the gradient in x of the sum of g times L^-1 e."""
         total = np.zeros_like(self.C)
-        for (p, at), L in zip(self.rows.patterns, self.factors, strict=True):
-            inverse = _inverse(L)
-            w = np.einsum("ab,gbk->gak", inverse, e[at])
+        w = self.columns(e)
+        for (v, at, starts), F in zip(self.rows.sizes, self.inverses, strict=True):
             # d(L^-1 e) = -L^-1 dL w, and dL = L Phi(L^-1 dC L^-T), Phi the lower triangle with its diagonal halved.
-            lower = -np.tril(np.einsum("gak,gbk->ab", g[at], w))
-            lower[np.diag_indices(len(L))] *= 0.5
-            total[np.ix_(p, p)] += inverse.T @ lower @ inverse
+            products = np.add.reduceat(g[at] @ w[at].transpose(0, 2, 1), starts, axis=0)
+            lower = -np.tril(products)
+            lower[:, np.arange(v.shape[1]), np.arange(v.shape[1])] *= 0.5
+            np.add.at(total, (v[:, :, None], v[:, None, :]), F.transpose(0, 2, 1) @ lower @ F)
         return self._to_coordinates(total)
 
     def matrix(self, group: int) -> np.ndarray:
@@ -133,14 +143,11 @@ class PatternWhitening:
 
 
 def _cholesky(C: np.ndarray) -> np.ndarray:
+    """Return the Cholesky factors of matrices (P, k, k); nan for all where one has none."""
     try:
         return np.linalg.cholesky(C)
     except np.linalg.LinAlgError:
-        return np.where(np.tri(len(C), dtype=bool), np.nan, 0.0)
-
-
-def _inverse(L: np.ndarray) -> np.ndarray:
-    return np.asarray(solve_triangular(L, np.eye(len(L)), lower=True, check_finite=False))
+        return np.full_like(C, np.nan)
 
 
 def _coordinates(rows: ResidualRows) -> int:

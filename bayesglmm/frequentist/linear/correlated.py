@@ -105,12 +105,19 @@ class CorrelatedCriterion:
         return np.concatenate([criterion.start(), x])
 
     def units(self, v: np.ndarray) -> np.ndarray:
-        """Return about one standard error of each entry of v; 1 for coordinates without curvature there."""
+        """Return about one standard error of each entry of v.
+
+        A single correlation's is seen in the curvature there; those of a full matrix are given what a correlation of 0
+        has from so many groups.
+        """
         theta, x = self.split(v)
         _, criterion = self.at(x)
         assert criterion is not None
         units = np.ones(len(v))
         units[: len(theta)] = criterion.units(theta)
+        if len(x) > 1:
+            units[len(theta) :] = len(self.mixed.rows.factor.levels) ** -0.5
+            return units
         step = 1e-3
         for m in range(len(theta), len(v)):
             move = step * np.eye(len(v))[m]
@@ -233,6 +240,7 @@ class CorrelatedFit:
             natural=np.diag(np.concatenate([profiled.natural(), np.ones(q - k)])),
             columns=tuple(column - p for column in working.columns()),
             absorb=absorb,
+            central=not self.design.is_large,
         )
         return maximise(objective, v[:q])
 

@@ -13,6 +13,7 @@ from support.residuals import STRUCTURES, dense_correlation, make_visits
 import bayesglmm as bg
 from bayesglmm.bayes.choice import choose_target
 from bayesglmm.bayes.recovered import recovered_points
+from bayesglmm.bayes.verify import verify_draws
 from bayesglmm.density import JointDensity
 from bayesglmm.engine.integrated import GaussianMarginal
 from bayesglmm.engine.penalised import PenalisedMarginal
@@ -214,3 +215,11 @@ def test_comparison_names_the_structures():
     assert "distance ~ age * sex, residuals cs(1 | subject)" in shown
     assert "different data" not in shown
     assert repr(posterior_of("cs")).startswith("Posterior of distance ~ age * sex, residuals cs(1 | subject)\n")
+
+
+@pytest.mark.parametrize("problem", ["ovary", "us"])
+def test_density_and_graph_agree_at_the_corners_of_a_posterior(problem):
+    model = model_of(problem)
+    found = verify_draws(posterior_of(problem), model.design, model.parameters, lambda: model.pymc)
+    assert found.agrees
+    assert found.left_out == 0

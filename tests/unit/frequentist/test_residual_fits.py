@@ -206,3 +206,22 @@ def test_refit_and_intervals():
     row = fit.tidy().set_index("name").loc["cor(residual)"]
     assert row["term"] == "cor"
     assert -1.0 / 3.0 < row["lower"] < row["estimate"] < row["upper"] < 1.0
+
+
+#: 95% intervals of nlme (residual.out), by REML.
+INTERVALS = [
+    ("ovary", "cor(residual)", 0.430965579909, 0.68605001426),
+    ("ovary", "sigma", 3.02209224408, 4.06984048702),
+    ("ovary", "sd(mare, Intercept)", 1.699698159222, 4.80696027201),
+    ("orthodont_cs", "cor(residual)", 0.441641275999, 0.775976629455),
+    ("orthodont_cs", "sigma", 1.86101376997, 2.80529308130),
+    ("orthodont_us", "cor(residual, 8, 10)", 0.240641131421, 0.787833300030),
+    ("orthodont_us", "cor(residual, 12, 14)", 0.499895585511, 0.853417237582),
+]
+
+
+@pytest.mark.parametrize(("problem", "name", "lower", "upper"), INTERVALS)
+def test_intervals_are_those_of_nlme(problem, name, lower, upper):
+    """Both are symmetric on one scale (logit of the range, log); nlme differentiates by differences: four digits."""
+    row = fitted(problem, "reml").tidy().set_index("name").loc[name]
+    assert (row["lower"], row["upper"]) == pytest.approx((lower, upper), rel=5e-4)
