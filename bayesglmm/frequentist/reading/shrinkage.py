@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from bayesglmm.errors import SpecificationError
 from bayesglmm.frequentist.reading.conditional import ConditionalModel
 from bayesglmm.frequentist.reading.noted_table import NotedTable
 from bayesglmm.grouping import GroupEffects
@@ -63,6 +64,12 @@ def shrinkage(fit: Any) -> Shrinkage:
     is F's diagonal, and the effects of a level also borrow from each other.
     """
     model = ConditionalModel.of(fit, "shrinkage")
+    for group in model.design.groups:
+        if group.structure.relationship is not None:
+            raise SpecificationError(
+                f"shrinkage() is of levels that know nothing of one another, and those of {group.name} have a known "
+                "covariance: a level there shrinks towards what its relatives say. Look at fit.modes."
+            )
     table = model.derivatives()
     frames, off, at = [], 0.0, 0
     for group, G in zip(model.design.groups, model.G, strict=True):
@@ -104,6 +111,7 @@ def _coefficients(model: ConditionalModel, group: GroupEffects) -> np.ndarray:
 
 def _frame(group: GroupEffects, common: np.ndarray, u: np.ndarray, own: np.ndarray, F: np.ndarray) -> pd.DataFrame:
     J, q = u.shape
+    codes = group.codes if group.kind is None else group.codes[group.kind.inside]
     levels = np.repeat(np.array(group.factor.levels, dtype=object), q)
     effects = list(group.effects) * J
     columns = {
@@ -111,7 +119,7 @@ def _frame(group: GroupEffects, common: np.ndarray, u: np.ndarray, own: np.ndarr
         "factor": group.name,
         "level": levels,
         "effect": effects,
-        "n": np.repeat(np.bincount(group.codes, minlength=J), q),
+        "n": np.repeat(np.bincount(codes, minlength=J), q),
         "common": np.tile(common, J),
         "own": (common + own).ravel(),
         "shrunken": (common + u).ravel(),
