@@ -90,3 +90,16 @@ def test_equations_say_the_structure():
     animal = bg.GLMM('y ~ x + known(1 | animal, "A")', records, known_covariances={"A": A})
     assert r"u &\sim \mathcal{N}_{50}(0, \sigma_{\text{animal}}^2\, A)" in animal.equation()
     assert "by a, kind[high]" in repr(model)
+
+
+def test_series_that_are_too_long_for_dense_blocks_are_sampled_and_not_fitted():
+    rng = np.random.default_rng(2)
+    data = pd.DataFrame({"subject": np.repeat([0, 1, 2, 3], 250), "visit": np.tile(np.arange(250), 4)})
+    data["y"] = rng.poisson(np.exp(1.0 + 0.5 * rng.normal(size=4)[data["subject"]]))
+    model = bg.GLMM("y ~ ar1(0 + visit | subject)", data, family="poisson")
+    for method in ("laplace", "pql"):
+        with pytest.raises(bg.FitError, match=r"the series of ar1.. have 250 places, and classical fits keep a dense"):
+            model.fit(method)
+    posterior = model.sample(20, chains=1, tune=30, seed=1, progress=False)
+    assert "series of 250 places" in posterior.tree["sample_stats"].attrs["sampler_fallback"]
+    assert np.isfinite(posterior.tree["posterior"]["u_subject"]).all()
