@@ -57,12 +57,17 @@ def _terms(design: Design) -> Iterator[str]:
         shown = ", ".join(levels[:3]) + (", ..." if len(levels) > 3 else "")
         kind = "" if group.kind is None else f", {group.kind.name}"
         yield (
-            f"by {group.name}{kind} ({len(levels)} levels: {shown}): {', '.join(group.effects)}, {group.structure.name}"
+            f"by {group.name}{kind} ({len(levels)} levels: {shown}): {_effects(group.effects)}, {group.structure.name}"
         )
     rows = design.residual
     if rows is not None:
         words = f"{len(rows.factor.levels)} groups of at most {rows.largest} rows"
         yield f"residuals {rows.term}: {structure_of(rows).words}; {words}"
+
+
+def _effects(names: tuple[str, ...]) -> str:
+    """Return the effects of a term; of many, the first and the last."""
+    return ", ".join(names) if len(names) <= 8 else f"{', '.join(names[:3])}, ..., {names[-1]}"
 
 
 def _offsets(design: Design) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from bayesglmm.design import Design
 from bayesglmm.formula import Call, Name, Node, node_text
-from bayesglmm.grouping import GroupEffects
+from bayesglmm.grouping import INTERCEPT, GroupEffects
 from bayesglmm.residual import structure_of
 
 __all__ = ["equation"]
@@ -79,6 +79,9 @@ def _predictor(design: Design) -> list[str]:
         terms.append(r"\beta_0" if intercept else rf"\beta_{{{number}}}\,{_text(name)}_i")
     for t, group in enumerate(design.groups):
         u = _symbol(t)
+        if group.cells[2] < group.n_effects:  # one effect of its level a row
+            terms.append(rf"{u}_{{{_text(group.name)}[i], {_text(group.coding.terms[0])}[i]}}")
+            continue
         for k, effect in enumerate(group.effects):
             subscript = rf"{_text(group.name)}[i]"
             subscript = subscript if group.n_effects == 1 else rf"{subscript}, {k}"
@@ -96,7 +99,15 @@ def _symbol(t: int) -> str:
 def _effects(group: GroupEffects, t: int) -> str:
     u, q = _symbol(t), group.n_effects
     levels = rf"\quad j = 1, \dots, {group.n_levels}"
-    variances = [rf"\sigma_{{{_subscript(group, effect)}}}^2" for effect in group.effects]
+    shown = (None,) if group.structure.common else group.effects
+    variances = [rf"\sigma_{{{_subscript(group, effect)}}}^2" for effect in shown]
+    if group.structure.relationship is not None:
+        return rf"{u} &\sim \mathcal{{N}}_{{{group.n_levels}}}(0, {variances[0]}\, A)"
+    if group.structure.lower is not None:
+        rho = rf"\rho_{{{_subscript(group, None)}}}"
+        power = "|s - t|" if group.structure.keyword == "ar1" else r"[s \neq t]"
+        matrix = rf"{variances[0]}\, R), \quad R_{{st}} = {rho}^{{{power}}}"
+        return rf"{u}_j &\sim \mathcal{{N}}_{{{q}}}(0, {matrix}, {levels}"
     if q == 1:
         return rf"{u}_j &\sim \mathcal{{N}}(0, {variances[0]}), {levels}"
     # A second term of the same factor has a label with its effects in it, and a matrix of its own.
@@ -107,7 +118,8 @@ def _effects(group: GroupEffects, t: int) -> str:
     return rf"{u}_j &\sim \mathcal{{N}}_{{{q}}}(0, {matrix}), {levels}"
 
 
-def _subscript(group: GroupEffects, effect: str) -> str:
+def _subscript(group: GroupEffects, effect: str | None) -> str:
     """Return what tells one standard deviation from another: the group alone where it has an intercept alone."""
-    alone = group.n_effects == 1 and group.has_intercept
-    return _text(group.name) if alone else f"{_text(group.name)}, {_text(effect)}"
+    alone = effect is None or group.effects == (INTERCEPT,)
+    words = (group.name, *(() if alone else (str(effect),)), *((group.qualifier,) if group.qualifier else ()))
+    return ", ".join(map(_text, words))

@@ -90,4 +90,12 @@ def kinds_of(
             f"{name}:{column}, or leave by= out."
         )
         raise DataError([Problem(name, message, "by")])
+    alone = [k for k in range(len(labels)) if np.count_nonzero(of_level == k) == 1]
+    if alone:
+        only = levels[int(np.flatnonzero(of_level == alone[0])[0])]
+        message = (
+            f"{column}[{labels[alone[0]]}] has one level of {name} ({only!r}), which says nothing about how its levels "
+            f"vary. Join it to another level of {column}, or leave by= out."
+        )
+        raise DataError([Problem(column, message, "by")])
     return [Kind(column, label, np.flatnonzero(of_level == k), kind == k, values[k]) for k, label in enumerate(labels)]

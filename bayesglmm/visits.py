@@ -12,8 +12,8 @@ from bayesglmm.formula.tree import Call, GroupTerm, Name
 
 __all__ = ["MAX_VISITS", "VisitCoding", "learn_visits"]
 
-#: Blocks of this side stand in the classical fits, one a group.
-MAX_VISITS = 200
+#: Indicators of so many places are kept, one column each.
+MAX_VISITS = 2000
 
 
 @dataclass(frozen=True)

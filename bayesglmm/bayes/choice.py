@@ -11,6 +11,7 @@ from bayesglmm.bayes.target import Target, joint_target, marginal_target
 from bayesglmm.covariance import AUTOREGRESSIVE
 from bayesglmm.density import JointDensity
 from bayesglmm.engine.integrated import GaussianMarginal
+from bayesglmm.engine.pattern import MAX_SERIES, widest_serial
 
 __all__ = ["choose_target"]
 
@@ -25,10 +26,12 @@ _WORTH_SERIAL = 100.0
 
 def choose_target(density: JointDensity) -> Target:
     """Return what to sample: measured costs of an evaluation times the steps that a draw takes."""
+    design = density.design
+    blocks = widest_serial(design) <= MAX_SERIES
     # The marginal density sums rows that are independent given the effects, of levels that are independent.
-    related = any(g.structure.relationship is not None for g in density.design.groups)
-    independent = density.design.residual is None and not related
-    if density.design.is_linear and independent and _marginal_is_cheaper(density):
+    related = any(g.structure.relationship is not None for g in design.groups)
+    independent = design.residual is None and not related
+    if design.is_linear and blocks and independent and _marginal_is_cheaper(density):
         target = marginal_target(density)
         if target is not None:
             return target

@@ -19,7 +19,10 @@ from bayesglmm.covariance import AUTOREGRESSIVE
 from bayesglmm.design import Design
 from bayesglmm.engine.effects import EffectColumns
 
-__all__ = ["Pattern", "dense_width", "find_chain", "scalar_chain", "serial_pair"]
+__all__ = ["MAX_SERIES", "Pattern", "dense_width", "find_chain", "scalar_chain", "serial_pair", "widest_serial"]
+
+#: Longest series of serial effects for which every level has a dense block; sampling goes on without one.
+MAX_SERIES = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,6 +208,11 @@ def serial_pair(design: Design, chain: tuple[int, ...]) -> tuple[int, int] | Non
             if np.array_equal(groups[t].codes, groups[p].codes):
                 return t, p
     return None
+
+
+def widest_serial(design: Design) -> int:
+    """Return the number of places of the longest series of serial effects: the side of a level's dense block."""
+    return max((g.n_effects for g in design.groups if g.structure.keyword == AUTOREGRESSIVE.keyword), default=0)
 
 
 def dense_width(design: Design) -> int:

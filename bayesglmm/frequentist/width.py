@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bayesglmm.design import Design
-from bayesglmm.engine.pattern import find_chain
+from bayesglmm.engine.pattern import MAX_SERIES, find_chain, widest_serial
 from bayesglmm.errors import FitError
 
 __all__ = ["MAX_TAIL", "require_narrow_tail"]
@@ -14,7 +14,17 @@ MAX_TAIL = 6000
 
 
 def require_narrow_tail(design: Design) -> None:
-    """Raise FitError where more group effects than `MAX_TAIL` stand beside the chain of nested terms."""
+    """Raise FitError where more group effects than `MAX_TAIL` stand beside the chain of nested terms.
+
+    Or where blocks of single levels would be wider than `MAX_SERIES`.
+    """
+    longest = widest_serial(design)
+    if longest > MAX_SERIES:
+        raise FitError(
+            f"the series of ar1() have {longest} places, and classical fits keep a dense matrix of that side for every "
+            f"level, up to {MAX_SERIES}; merge places, or sample the posterior (model.sample()), whose density takes "
+            "them one after another."
+        )
     chain = find_chain(design)
     rest = [g for t, g in enumerate(design.groups) if t not in chain]
     tail = sum(g.size for g in rest)

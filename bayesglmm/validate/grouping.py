@@ -89,7 +89,9 @@ def _level_problems(
 def grouping_warnings(design: Design) -> list[Problem]:
     """Return grouping factors with few levels, with levels of one row, or with as many effects as rows."""
     problems = []
-    for columns, group in {g.factor.columns: g for g in design.groups}.items():
+    # Rows of other kinds (by=) stand at the first level of each: what is counted here is of whole factors.
+    whole = {g.factor.columns: g for g in design.groups if g.kind is None}
+    for columns, group in whole.items():
         name = ":".join(columns)
         if group.n_levels < _FEW:
             among = ":".join(map(name_text, columns))
@@ -102,7 +104,9 @@ def grouping_warnings(design: Design) -> list[Problem]:
         problems += _unknowable(name, group, design)
     problems += _unknowable_dispersion(design)
     for group in design.groups:
-        if design.dispersion is not None and group.size >= design.n_rows and group.n_effects > 1:
+        if design.dispersion is not None and group.structure.common:
+            problems += _confounded(group, design)
+        elif design.dispersion is not None and group.size >= design.n_rows and group.n_effects > 1:
             message = (
                 f"{group.size} effects for {count(design.n_rows, 'row')}; their standard deviations and "
                 f"{design.dispersion} are hard to tell apart. Consider fewer effects than "
@@ -110,6 +114,22 @@ def grouping_warnings(design: Design) -> list[Problem]:
             )
             problems.append(Problem(group.label, message, "identification"))
     return problems
+
+
+def _confounded(group: GroupEffects, design: Design) -> list[Problem]:
+    """Return that compound symmetry of single gaussian rows cannot be told from intercepts and sigma."""
+    places = design.is_linear and group.structure.keyword == "cs" and all(group.coding.categorical)
+    if not places or group.has_intercept:
+        return []
+    cells = group.codes.astype(np.int64) * group.n_effects + group.columns().argmax(axis=0)
+    if len(np.unique(cells)) < design.n_rows:
+        return []
+    name = group.sd_names()[0]
+    message = (
+        f"every effect has one row at most, so that {name} and {design.dispersion} cannot be told apart: a part of the "
+        f"variance that is not shared is both. Write (1 | {group.name}), whose rows have compound symmetry."
+    )
+    return [Problem(group.name, message, "identification")]
 
 
 def _unknowable(name: str, group: GroupEffects, design: Design) -> list[Problem]:

@@ -14,7 +14,7 @@ from bayesglmm.bayes.preconditioner.tails import short_tails
 from bayesglmm.bayes.start import start_box
 from bayesglmm.density import Centring, JointDensity
 from bayesglmm.engine.correlated import straddled
-from bayesglmm.engine.pattern import dense_width
+from bayesglmm.engine.pattern import MAX_SERIES, dense_width, widest_serial
 from bayesglmm.engine.penalised import PenalisedMarginal, PenalisedPoint
 from bayesglmm.engine.quasi_newton import Ascent, ascend
 
@@ -66,6 +66,10 @@ def precondition(density: JointDensity, affine: bool = False) -> Preconditioner:
     width = dense_width(design)
     if width > MAX_TAIL:
         reason = f"{width:,} group effects beside the largest nested factor, more than the {MAX_TAIL:,} mapped at once"
+        return Preconditioner(density.centered(rough), None, _LESS, reason)
+    longest = widest_serial(design)
+    if longest > MAX_SERIES:
+        reason = f"series of {longest:,} places, more than the {MAX_SERIES} of which a penalised fit has dense blocks"
         return Preconditioner(density.centered(rough), None, _LESS, reason)
     try:
         found = _fitted(density, None)

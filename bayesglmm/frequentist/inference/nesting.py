@@ -92,7 +92,8 @@ def _require_fits(small: Any, large: Any) -> None:
 def added_effects(small: Design, large: Design) -> tuple[tuple[str, ...], bool]:
     """Return the parameters that ``small`` sets to 0, the end of their range, and whether they are a single one.
 
-    These are standard deviations, and a residual correlation that cannot be negative.
+    These are standard deviations, and a residual correlation that cannot be negative. A standard deviation with a
+    correlation of its own is not a single one.
 
     Raises
     ------
@@ -106,7 +107,9 @@ def added_effects(small: Design, large: Design) -> tuple[tuple[str, ...], bool]:
             matched.setdefault(t, set()).update(effects)
     for t, group in enumerate(large.groups):
         zeroed += list(dict.fromkeys(group.sd_name(e) for e in group.effects if e not in matched.get(t, set())))
-    return tuple(zeroed), len(zeroed) == 1
+    # A correlation that is common to effects says nothing where their standard deviation is 0: no mixture is known.
+    vague = any(g.structure.lower is not None and g.sd_names()[0] in zeroed for g in large.groups)
+    return tuple(zeroed), len(zeroed) == 1 and not vague
 
 
 def _added_correlation(small: Design, large: Design) -> list[str]:
@@ -129,8 +132,12 @@ def _homes(group: GroupEffects, large: Design) -> dict[int, set[str]]:
     for t in same:
         other = large.groups[t]
         held = {e for e in group.effects if _has_effect(other, group, e)}
+        if group.structure.keyword != other.structure.keyword:
+            continue
         if group.structure.correlated and held != set(group.effects):
             continue  # correlated effects need one term that holds them all
+        if other.structure.common and held != set(other.effects):
+            continue  # of effects with one standard deviation none can be left out
         if group.structure.correlated and other.structure.name != group.structure.name:
             continue
         homes[t] = held - set().union(*homes.values()) if homes else held

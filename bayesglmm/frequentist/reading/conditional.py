@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import logit
 
-from bayesglmm.covariance.correlation import factor_of
 from bayesglmm.design import Design
 from bayesglmm.engine.effects import EffectColumns
 from bayesglmm.engine.row_kernels import row_kernels
@@ -87,7 +85,9 @@ class ConditionalModel:
         total = np.zeros(self.design.n_rows)
         for group, G in zip(self.design.groups, self.G, strict=True):
             z = group.columns()
-            total += np.einsum("ki,kl,li->i", z, G, z)
+            own = np.einsum("ki,kl,li->i", z, G, z)
+            relationship = group.structure.relationship
+            total += own if relationship is None else own * relationship.matrix.diagonal()[group.codes]
         return total
 
     def derivatives(self) -> np.ndarray:
@@ -116,10 +116,10 @@ def _covariance(group: GroupEffects, value: dict[tuple[str, str], float]) -> np.
     R = np.eye(group.n_effects)
     lower = group.structure.lower
     if lower is not None:
-        rho = np.nan_to_num(value["cor", group.cor_name])
-        low = lower(group.n_effects)
-        L = factor_of(group.structure, np.array([logit((rho - low) / (1.0 - low))]), group.n_effects)
-        return np.asarray(L @ L.T * np.outer(sd, sd))
+        rho, low = np.nan_to_num(value["cor", group.cor_name]), lower(group.n_effects)
+        angle = np.arcsin(np.clip((2.0 * rho - low - 1.0) / (1.0 - low), -1.0, 1.0))
+        Lambda = group.structure.theta.factor(np.array([sd[0], angle]), group.n_effects)
+        return Lambda @ Lambda.T
     pairs = [(i, k) for i in range(group.n_effects) for k in range(i)]
     for (i, k), name in zip(pairs, group.cor_names(), strict=False):
         # Beside a standard deviation of 0 there is no correlation, nor does it matter.

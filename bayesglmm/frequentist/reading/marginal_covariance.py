@@ -8,6 +8,7 @@ import pandas as pd
 from bayesglmm.errors import SpecificationError, nearest
 from bayesglmm.frequentist.fit import Fit
 from bayesglmm.frequentist.reading.conditional import ConditionalModel
+from bayesglmm.grouping import GroupEffects
 
 __all__ = ["MAX_ROWS", "marginal_covariance"]
 
@@ -57,9 +58,20 @@ def marginal_covariance(fit: Fit, by: str | None = None) -> pd.DataFrame | dict[
         raise SpecificationError(
             f"{by!r} is no grouping factor of this model.{nearest(by, names)} Its factors: {', '.join(names)}."
         )
-    order = np.argsort(group.codes, kind="stable")
-    rows = np.split(order, np.cumsum(np.bincount(group.codes, minlength=group.n_levels))[:-1])
-    return {level: _block(model, at) for level, at in zip(group.factor.levels, rows, strict=True)}
+    # Kinds of levels (by=) are one factor.
+    parts = [g for g in design.groups if g.name == by and g.term is group.term]
+    return {
+        level: _block(model, at)
+        for part in parts
+        for level, at in zip(part.factor.levels, _rows_of_levels(part), strict=True)
+    }
+
+
+def _rows_of_levels(group: GroupEffects) -> list[np.ndarray]:
+    """Return the rows of each level of a group term."""
+    rows = np.arange(len(group.codes)) if group.kind is None else np.flatnonzero(group.kind.inside)
+    order = rows[np.argsort(group.codes[rows], kind="stable")]
+    return np.split(order, np.cumsum(np.bincount(group.codes[rows], minlength=group.n_levels))[:-1])
 
 
 def _correlations(model: ConditionalModel, rows: np.ndarray) -> np.ndarray:
@@ -83,6 +95,9 @@ def _block(model: ConditionalModel, rows: np.ndarray) -> pd.DataFrame:
     V = np.outer(scales, scales) * _correlations(model, rows)
     for group, G in zip(design.groups, model.G, strict=True):
         columns, codes = group.columns()[:, rows], group.codes[rows]
-        V += (codes[:, None] == codes[None, :]) * (columns.T @ G @ columns)
+        relationship = group.structure.relationship
+        same = codes[:, None] == codes[None, :]
+        across = same if relationship is None else relationship.matrix[codes][:, codes].toarray()
+        V += across * (columns.T @ G @ columns)
     labels = design.row_labels[rows]
     return pd.DataFrame(V, index=labels, columns=labels)

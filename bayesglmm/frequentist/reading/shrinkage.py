@@ -69,6 +69,12 @@ def shrinkage(fit: Any) -> Shrinkage:
             f"shrinkage() weighs the rows of a level as independent, and this model has residuals "
             f"{model.design.spec.residual}; fit.modes holds the predictions and their errors."
         )
+    for group in model.design.groups:
+        if group.structure.relationship is not None:
+            raise SpecificationError(
+                f"shrinkage() is of levels that know nothing of one another, and those of {group.name} have a known "
+                "covariance: a level there shrinks towards what its relatives say. Look at fit.modes."
+            )
     table = model.derivatives()
     frames, off, at = [], 0.0, 0
     for group, G in zip(model.design.groups, model.G, strict=True):
@@ -110,6 +116,7 @@ def _coefficients(model: ConditionalModel, group: GroupEffects) -> np.ndarray:
 
 def _frame(group: GroupEffects, common: np.ndarray, u: np.ndarray, own: np.ndarray, F: np.ndarray) -> pd.DataFrame:
     J, q = u.shape
+    codes = group.codes if group.kind is None else group.codes[group.kind.inside]
     levels = np.repeat(np.array(group.factor.levels, dtype=object), q)
     effects = list(group.effects) * J
     columns = {
@@ -117,7 +124,7 @@ def _frame(group: GroupEffects, common: np.ndarray, u: np.ndarray, own: np.ndarr
         "factor": group.name,
         "level": levels,
         "effect": effects,
-        "n": np.repeat(np.bincount(group.codes, minlength=J), q),
+        "n": np.repeat(np.bincount(codes, minlength=J), q),
         "common": np.tile(common, J),
         "own": (common + own).ravel(),
         "shrunken": (common + u).ravel(),
