@@ -86,7 +86,8 @@ def write_table(path: Path, rows: Mapping[str, Row]) -> None:
 def line(row: Row) -> str:
     """Return one line of the table."""
     if not row["verdict"]:
-        return f"| {row['model']} | {row['status']} |{' |' * (len(HEADS) - 2)}"
+        said = row["status"].replace("|", "\\|")
+        return f"| {row['model']} | {said} |{' |' * (len(HEADS) - 2)}"
     effects = f" ({float(row['ess_effects']):.0f})" if row["ess_effects"] not in ("", "nan") else ""
     cells = [
         row["model"],

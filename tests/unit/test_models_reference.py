@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from support.model_files import FOLDER, NAMES, PENDING
 
 import bayesglmm as bg
 from bayesglmm.errors import BayesGLMMError, NotAvailableError, SpecificationError
@@ -29,17 +30,7 @@ from bayesglmm.specfile import load_data, read_specification
 pytestmark = pytest.mark.filterwarnings("ignore::bayesglmm.errors.DataWarning")
 
 ROOT = Path(__file__).parents[2]
-FOLDER = ROOT / "models"
 REFERENCE = ROOT / "tests" / "reference"
-#: Files that need a feature which this version does not have, and the key that asks for it.
-PENDING = {
-    "range_negbin": "family",
-    "wine": "family",
-    "ovary_ar1": "residual",
-    "glucose_car1": "residual",
-    "orthodont_cs": "residual",
-}
-NAMES = sorted(path.stem for path in FOLDER.glob("*.toml"))
 READY = [name for name in NAMES if name not in PENDING]
 
 #: Published columns that name one of our estimators: method and options.

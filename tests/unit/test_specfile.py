@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.model_files import READY
 
 from bayesglmm.bayes.settings import SAMPLERS
 from bayesglmm.errors import NotAvailableError, SpecificationError
@@ -16,7 +17,7 @@ from bayesglmm.priors import Prior
 from bayesglmm.spec_tables import METHODS, CompareTable, SampleTable
 from bayesglmm.specfile import as_dict, dumps, load_data, loads, read_specification
 
-MODELS = sorted((Path(__file__).parents[2] / "models").glob("*.toml"))
+MODELS = READY
 HEAD = """\
 schema = 1
 title = "Salamanders"
