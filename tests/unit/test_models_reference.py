@@ -19,11 +19,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from support.model_files import FOLDER, NAMES, PENDING
+from support.model_files import FOLDER, NAMES
 
 import bayesglmm as bg
-from bayesglmm.errors import BayesGLMMError, NotAvailableError, SpecificationError
-from bayesglmm.formula import columns, parse
 from bayesglmm.published import Published, misnamed
 from bayesglmm.specfile import load_data, read_specification
 
@@ -31,8 +29,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::bayesglmm.errors.DataWarning")
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "tests" / "reference"
-READY = [name for name in NAMES if name not in PENDING]
-
 #: Published columns that name one of our estimators: method and options.
 ESTIMATORS = {
     "ML": ("ml", {}),
@@ -119,7 +115,7 @@ def half_unit(printed: Decimal) -> float:
     return 0.5001 * 10.0 ** int(printed.as_tuple().exponent)
 
 
-CASES = [(name, k) for name in READY for k in range(len(blocks(name)))]
+CASES = [(name, k) for name in NAMES for k in range(len(blocks(name)))]
 
 
 # ---- the files -----------------------------------------------------------------------------------------------------
@@ -143,23 +139,10 @@ def test_a_file_begins_with_what_it_teaches(name: str) -> None:
     assert "What it teaches:" in head.replace("\n# ", " ")
 
 
-@pytest.mark.parametrize("name", READY)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_file_names_its_parameters_right(name: str) -> None:
     columns_of_file = [Published(p.method, p.reference, p.estimates) for p in file_of(name).published]
     assert list(misnamed(columns_of_file, model_of(name).design)) == []
-
-
-@pytest.mark.parametrize("name", PENDING)
-def test_a_pending_file_lacks_one_feature_and_nothing_else(name: str) -> None:
-    """When it is there the file leaves the list, and the tests above and below take it on."""
-    with pytest.raises((NotAvailableError, SpecificationError)) as raised:
-        read_specification(FOLDER / f"{name}.toml")
-    assert f"key model.{PENDING[name]}" in str(raised.value)
-    assert len(getattr(raised.value, "problems", (None,))) == 1
-    tables = tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
-    formula = parse(tables["model"]["formula"])
-    data = bg.load_dataset(tables["data"]["dataset"])
-    assert {formula.response.expression.name, *columns(formula)} <= set(data.columns)
 
 
 # ---- published columns -----------------------------------------------------------------------------------------------
@@ -222,11 +205,6 @@ def test_reference_fits_of_r(name: str, method: str, options: str) -> None:
         assert ours.loc[parameter, "estimate"] == pytest.approx(row["estimate"], rel=5e-5, abs=floor), parameter
         if np.isfinite(row["std_error"]):
             assert ours.loc[parameter, "std_error"] == pytest.approx(row["std_error"], rel=1e-3), parameter
-
-
-def test_pending_models_have_reference_fits_already() -> None:
-    later = set(MODELS.loc[MODELS["status"] == "later", "model"])
-    assert later == {name for name, key in PENDING.items() if key == "family"}
 
 
 # ---- what others print -----------------------------------------------------------------------------------------------
@@ -313,9 +291,3 @@ def test_the_salamander_probit_posterior_that_stan_found() -> None:
         # Stan's own error is not printed: a twentieth of a standard deviation holds some 400 effective draws.
         assert found.loc[name, "mean"] == pytest.approx(mean, abs=0.005 + 0.08 * sd), name
         assert found.loc[name, "sd"] == pytest.approx(sd, rel=0.08, abs=0.005), name
-
-
-def test_errors_of_pending_files_are_ours() -> None:
-    for name in PENDING:
-        with pytest.raises(BayesGLMMError):
-            read_specification(FOLDER / f"{name}.toml")
