@@ -83,7 +83,7 @@ class SampleTable(_Table):
     chains: int = Field(default=4, ge=1, le=1000)
     seed: int | None = Field(default=None, ge=0, lt=2**63)
     sampler: Literal["auto", "pymc", "nutpie", "numpyro"] = "auto"
-    target_accept: float = Field(default=0.8, ge=0.5, lt=1.0)
+    target_accept: float | None = Field(default=None, ge=0.5, lt=1.0)
     max_depth: int = Field(default=10, ge=1, le=20)
 
     def arguments(self) -> dict[str, Any]:

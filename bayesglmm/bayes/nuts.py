@@ -24,7 +24,9 @@ def sample_target(target: Target, settings: SampleSettings) -> RawDraws:
     SamplingError
         A chain found no starting point with a finite density, or the run was interrupted before the first draw.
     """
-    tune = target.tune if settings.tune is None else settings.tune
+    settings = settings.completed(target.tune, target.accept)
+    tune = settings.tune
+    assert tune is not None
     started = time.perf_counter()
     runs = run_chains(target.native, target.start, tune, settings)
     v, statistics = _kept(runs, tune)

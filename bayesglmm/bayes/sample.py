@@ -57,6 +57,7 @@ def sample_posterior(
         started = time.perf_counter()
         with blas_threads(dense_width(design)):
             target = choose_target(density)
+        settings = settings.completed(target.tune, target.accept)
         with blas_threads(0):  # chains have the processors; threads of BLAS under them would wait for one another
             raw = sample_target(target, settings)
         raw = replace(raw, seconds=time.perf_counter() - started)  # finding the coordinates is part of sampling

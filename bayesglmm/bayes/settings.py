@@ -6,7 +6,7 @@ import numbers
 import os
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bayesglmm.errors import Problem, SpecificationError, nearest
@@ -22,6 +22,7 @@ SAMPLERS = {
 }
 
 #: Warm-up iterations of the graph's samplers; "auto" decides by the coordinates that it finds (see `target`).
+_ACCEPT = {"auto": None, "nutpie": 0.8, "pymc": 0.8, "numpyro": 0.8}
 _WARM_UP = {"auto": None, "nutpie": 400, "pymc": 1000, "numpyro": 1000}
 
 
@@ -37,8 +38,8 @@ class SampleSettings:
         Warm-up iterations of each chain; None for what the coordinates need (``"auto"``).
     seed : int
         Seed of every random choice of the run.
-    target_accept : float
-        Acceptance rate that the step size is tuned to.
+    target_accept : float or None
+        Acceptance rate that the step size is tuned to; None for what the density needs (``"auto"``).
     max_depth : int
         A trajectory has at most 2**max_depth leapfrog steps.
     sampler : str
@@ -52,7 +53,7 @@ class SampleSettings:
     chains: int = 4
     cores: int = 1
     seed: int = 0
-    target_accept: float = 0.8
+    target_accept: float | None = None
     max_depth: int = 10
     sampler: str = "auto"
     progress: bool = True
@@ -66,7 +67,7 @@ class SampleSettings:
         chains: int = 4,
         cores: int | None = None,
         seed: int | None = None,
-        target_accept: float = 0.8,
+        target_accept: float | None = None,
         max_depth: int = 10,
         sampler: str = "auto",
         progress: bool = True,
@@ -90,10 +91,18 @@ class SampleSettings:
             chains=int(chains),
             cores=min(int(chains), available if cores is None else int(cores)),
             seed=fresh_seed() if seed is None else int(seed),
-            target_accept=float(target_accept),
+            target_accept=_ACCEPT[sampler] if target_accept is None else float(target_accept),
             max_depth=int(max_depth),
             sampler=sampler,
             progress=progress,
+        )
+
+    def completed(self, tune: int, target_accept: float) -> SampleSettings:
+        """Return the same settings with what the density needs in the place of what nobody gave."""
+        return replace(
+            self,
+            tune=tune if self.tune is None else self.tune,
+            target_accept=target_accept if self.target_accept is None else self.target_accept,
         )
 
 
@@ -128,7 +137,7 @@ def _other_problems(max_depth: Any, seed: Any, target_accept: Any, progress: Any
     if seed is not None:
         yield from _seed_problems(seed)
     number = isinstance(target_accept, numbers.Real) and not isinstance(target_accept, bool)
-    if not number or not 0.5 <= target_accept < 1.0:
+    if target_accept is not None and (not number or not 0.5 <= target_accept < 1.0):
         yield Problem(
             "target_accept", f"{target_accept!r} is not a number from 0.5 to below 1; 0.8 is the usual choice."
         )

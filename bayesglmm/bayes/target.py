@@ -49,7 +49,14 @@ class Target:
     reason: str
     tune: int
 
+    @property
+    def accept(self) -> float:
+        """Acceptance rate to tune to: small steps cost nothing where a draw does not, and tiny data make odd corners."""
+        return 0.9 if self.native.size <= _SMALL else 0.8
 
+
+#: Coordinates up to which a model is small.
+_SMALL = 100
 #: Warm-up in coordinates that are nearly standard normal, and where a metric has to be found (benchmarks/warm_up.md).
 WARM_UP, LONG_WARM_UP = 200, 1000
 

@@ -42,7 +42,7 @@ def sample_with_nutpie(target: Target, settings: SampleSettings) -> RawDraws:
                 chains=settings.chains,
                 cores=settings.cores,
                 seed=settings.seed,
-                target_accept=settings.target_accept,
+                target_accept=settings.target_accept or target.accept,
                 maxdepth=settings.max_depth,
                 progress_bar=False,
                 progress_callback=progress.report,

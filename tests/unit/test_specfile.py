@@ -366,8 +366,11 @@ def test_wrong_priors_do_not_hide_a_wrong_model_nor_come_twice() -> None:
 
 
 def test_what_this_version_cannot_do_has_its_line() -> None:
-    with pytest.raises(NotAvailableError, match=r"m\.toml, line 8, key model\.dispersion: .* is not available yet"):
-        loads(HEAD + 'dispersion = "~ x"', name="m.toml")
+    text = HEAD.replace('family = "bernoulli"', 'family = "gaussian"') + 'residual = "ar1(week | female)"\n'
+    with pytest.raises(
+        NotAvailableError, match=r"m\.toml, line 9, key model\.dispersion: .* have one standard deviation"
+    ):
+        loads(text + 'dispersion = "~ x"', name="m.toml")
 
 
 def test_a_residual_structure_is_read_from_its_line() -> None:

@@ -53,7 +53,7 @@ def test_no_more_cores_than_chains():
         *(("seed", v, "is not a whole number from 0 to 2**63 - 1") for v in (-1, 2**63, 1.0, "x", True)),
         *(
             ("target_accept", v, "is not a number from 0.5 to below 1; 0.8 is the usual choice.")
-            for v in (0.4, 1.0, 95, "0.9", True, None, np.nan)
+            for v in (0.4, 1.0, 95, "0.9", True, np.nan)
         ),
         *(("progress", v, "is neither True nor False") for v in ("no", 1, None)),
         *(("sampler", v, "is not one of auto, pymc, nutpie, numpyro.") for v in ("stan", None, ["auto"], 3)),
@@ -80,3 +80,13 @@ def test_everything_that_is_wrong_is_said_at_once(salamander_model):
         *("draws", "chains", "cores", "max_depth", "seed", "target_accept", "sampler"),
     ]
     assert str(caught.value).startswith("7 problems:")
+
+
+def test_what_nobody_gave_is_what_the_density_needs() -> None:
+    settings = SampleSettings.checked(seed=1)
+    assert settings.target_accept is None
+    completed = settings.completed(200, 0.9)
+    assert (completed.tune, completed.target_accept) == (200, 0.9)
+    given = SampleSettings.checked(seed=1, tune=50, target_accept=0.7)
+    assert given.completed(200, 0.9) == given
+    assert SampleSettings.checked(seed=1, sampler="pymc").target_accept == 0.8

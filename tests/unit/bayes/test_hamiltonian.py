@@ -37,11 +37,11 @@ def native(size: int) -> NativeDensity:
 
 
 @nb.njit
-def leaps(address, place, step, end, count):
+def leaps(address, place, move, end, count):
     value = np.empty(1)
     total = 0.0
     for _ in range(count):
-        log_density, kinetic = leap((address, np.uint64(0)), place, step, end, value)
+        log_density, kinetic = leap((address, np.uint64(0)), place, move, end, value)
         total = kinetic - log_density
     return total
 
@@ -57,16 +57,21 @@ PLACE = np.array([[0.1, -0.3, 0.4, 0.2], [1.1, 0.8, 0.6, 0.7]])
 Q, P = np.array([0.3, -0.2, 0.9, -0.5]), np.array([0.5, 1.1, -0.7, 0.2])
 
 
-def test_a_trajectory_comes_back_the_way_it_went():
+BOTH_WAYS = pytest.mark.parametrize("way", [pytest.param(1.0, id="round"), pytest.param(0.0, id="straight")])
+
+
+@BOTH_WAYS
+def test_a_trajectory_comes_back_the_way_it_went(way):
     end = at(Q, P)
-    leaps(skewed.address, PLACE, 0.3, end, 50)
+    leaps(skewed.address, PLACE, (0.3, way), end, 50)
     assert np.abs(end[END_Q] - Q).max() > 0.1
-    leaps(skewed.address, PLACE, -0.3, end, 50)
+    leaps(skewed.address, PLACE, (-0.3, way), end, 50)
     np.testing.assert_allclose(end[END_Q], Q, atol=1e-11)
     np.testing.assert_allclose(end[END_P], P, atol=1e-11)
 
 
-def test_a_step_keeps_volume():
+@BOTH_WAYS
+def test_a_step_keeps_volume(way):
     """The Jacobian of (y, p), y = (q - center) / scale, has determinant 1."""
     h, columns = 1e-5, []
     for k in range(8):
@@ -75,17 +80,18 @@ def test_a_step_keeps_volume():
             shift = np.zeros(8)
             shift[k] = sign * h
             end = at(Q + shift[:4] * PLACE[1], P + shift[4:])
-            leaps(skewed.address, PLACE, 0.4, end, 1)
+            leaps(skewed.address, PLACE, (0.4, way), end, 1)
             moved.append(np.concatenate([end[END_Q] / PLACE[1], end[END_P]]))
         columns.append((moved[0] - moved[1]) / (2.0 * h))
     assert np.linalg.det(np.array(columns)) == pytest.approx(1.0, abs=1e-8)
 
 
-def test_the_error_of_the_energy_falls_with_the_square_of_the_step():
+@BOTH_WAYS
+def test_the_error_of_the_energy_falls_with_the_square_of_the_step(way):
     start = 0.5 * P @ P - native(4).evaluator()(Q)[0]
     errors = []
     for step in (0.1, 0.05):
-        errors.append(leaps(skewed.address, PLACE, step, at(Q, P), round(1.0 / step)) - start)
+        errors.append(leaps(skewed.address, PLACE, (step, way), at(Q, P), round(1.0 / step)) - start)
     assert errors[0] / errors[1] == pytest.approx(4.0, rel=0.05)
 
 
@@ -101,16 +107,18 @@ def normal(n, q_, gradient_, value_, data_):
     return 0
 
 
-def test_of_a_normal_density_no_energy_is_lost_at_any_step():
+def test_of_a_normal_density_no_energy_is_lost_at_any_round_step():
     place = np.tile(np.arange(1.0, 5.0), (2, 1))
     end = at(Q, P)
     end[END_G] = -(Q - place[0]) / place[1] ** 2
     start = 0.5 * P @ P + 0.5 * np.sum(((Q - place[0]) / place[1]) ** 2)
-    assert leaps(normal.address, place, 1.1, end, 7) == pytest.approx(start, rel=1e-13)
+    assert leaps(normal.address, place, (1.1, 1.0), end, 7) == pytest.approx(start, rel=1e-13)
 
 
 def draws_of(density: NativeDensity, start, **settings) -> tuple[np.ndarray, list]:
-    chosen = SampleSettings.checked(**{"draws": 4000, "chains": 4, "seed": 5, "progress": False, **settings})
+    chosen = SampleSettings.checked(
+        **{"draws": 4000, "chains": 4, "seed": 5, "target_accept": 0.8, "progress": False, **settings}
+    )
     runs = run_chains(density, start, 500, chosen)
     return np.stack(runs.draws), list(runs.numbers)
 
