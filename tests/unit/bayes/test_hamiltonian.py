@@ -19,11 +19,11 @@ from bayesglmm.density.native import LOG_DENSITY, NativeDensity, compile_expand
 
 @nb.cfunc(LOG_DENSITY, nopython=True)
 def skewed(n, q_, gradient_, value_, data_):
-    """Return log of Gamma(2) variables; the first two coordinates are a funnel, N(0, 1) and N(0, exp(x0))."""
+    """Return log of Gamma(2) variables; the first two coordinates are a funnel, N(0, 1) and N(0, exp(x0 / 2))."""
     q, gradient, value = nb.carray(q_, (n,)), nb.carray(gradient_, (n,)), nb.carray(value_, (1,))
-    precision = math.exp(-q[0])
-    value[0] = -0.5 * q[0] * q[0] - 0.5 * precision * q[1] * q[1] - 0.5 * q[0]
-    gradient[0] = -q[0] + 0.5 * precision * q[1] * q[1] - 0.5
+    precision = math.exp(-0.5 * q[0])
+    value[0] = -0.5 * q[0] * q[0] - 0.5 * precision * q[1] * q[1] - 0.25 * q[0]
+    gradient[0] = -q[0] + 0.25 * precision * q[1] * q[1] - 0.25
     gradient[1] = -precision * q[1]
     for k in range(2, n):
         e = math.exp(q[k])
@@ -140,7 +140,7 @@ def assert_distributed(draws: np.ndarray, cdf) -> None:
 def test_draws_are_those_of_the_density():
     draws, _ = draws_of(native(5), overdispersed(5))
     assert_distributed(draws[:, :, 0], stats.norm.cdf)
-    standard = draws[:, :, 1] * np.exp(-0.5 * draws[:, :, 0])
+    standard = draws[:, :, 1] * np.exp(-0.25 * draws[:, :, 0])
     assert_distributed(standard, stats.norm.cdf)
     for k in (2, 3, 4):
         assert_distributed(np.exp(draws[:, :, k]), stats.gamma(2.0).cdf)
