@@ -11,7 +11,7 @@ import pandas as pd
 
 from bayesglmm.coding import evaluate, learn_coding
 from bayesglmm.design import Design, offset_of
-from bayesglmm.errors import DataWarning
+from bayesglmm.errors import DataWarning, NotAvailableError
 from bayesglmm.families import get_family
 from bayesglmm.formula import node_text, require_available
 from bayesglmm.formula.tree import Name
@@ -65,10 +65,20 @@ def build_design(spec: ModelSpec, data: pd.DataFrame) -> Design:
         fingerprint=_fingerprint(used),
         residual=None if spec.residual is None else code_residual(spec.residual, used),
     )
+    _require_one_sigma(design)
     for problem in validate(design, used):
         # Point at the caller's line, however deep in this package the model is made.
         warnings.warn(str(problem), DataWarning, skip_file_prefixes=(_PACKAGE,))
     return design
+
+
+def _require_one_sigma(design: Design) -> None:
+    """Refuse a residual structure beside standard deviations that differ from row to row."""
+    if design.residual is not None and [(p.kind, p.size) for p in design.family_parts] != [("scale", 1)]:
+        raise NotAvailableError(
+            f"residuals {design.spec.residual} beside a dispersion formula are not available yet; leave one of them "
+            "out."
+        )
 
 
 def _response_rows(spec: ModelSpec, data: pd.DataFrame) -> tuple[np.ndarray, tuple[str, str] | None]:
