@@ -1,4 +1,4 @@
-"""The profiled criterion of a linear mixed model whose residuals correlate, in theta and the correlation coordinates."""
+"""The profiled criterion of a linear mixed model whose residuals correlate: theta and correlation coordinates."""
 
 from __future__ import annotations
 
