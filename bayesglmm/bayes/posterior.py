@@ -185,6 +185,9 @@ class Posterior:
     def with_log_likelihood(self, memory: float = 1e9) -> Posterior:
         """Return this posterior with a ``log_likelihood`` group (what `arviz.loo` needs).
 
+        Where residuals correlate, a row's is that given the rows before it in its residual group: they add up to the
+        log-likelihood of all rows, and leaving one out of them is no leave-one-out prediction.
+
         Parameters
         ----------
         memory : float

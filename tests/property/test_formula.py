@@ -37,6 +37,7 @@ from bayesglmm.formula import (
     expand,
     expression_text,
     parse,
+    parse_residual,
 )
 from bayesglmm.formula.arithmetic import check_arithmetic
 
@@ -344,3 +345,17 @@ def test_arithmetic_means_the_same_in_formulae(node: Node) -> None:
     assert {c.name for t in again.terms.values() for c in getattr(t, "components", [])} == set(
         component_names(part, str)
     )
+
+
+residual_soups = st.lists(
+    st.sampled_from(["ar1", "us", "(", ")", "|", "||", "1", ":", "/", "week", "`a|b`", "iid", ",", "log(", " ", "~"]),
+    max_size=10,
+).map("".join)
+
+
+@given(st.one_of(raw, residual_soups))
+@quick
+def test_a_residual_structure_is_read_back_or_refused_as_text_is(text: str) -> None:
+    with suppress(FormulaError):
+        term = parse_residual(text)
+        assert term is None or parse_residual(str(term)) == term

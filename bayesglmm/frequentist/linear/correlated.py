@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bayesglmm.design import Design
-from bayesglmm.engine.correlated import CorrelatedMixed, Whitened, straddled
-from bayesglmm.engine.linear import Solved
+from bayesglmm.engine.correlated import CorrelatedMixed, straddled
 from bayesglmm.engine.threads import blas_threads
 from bayesglmm.errors import FitError, SpecificationError
 from bayesglmm.frequentist.boundary import boundary_notes
 from bayesglmm.frequentist.components import Estimate, variance_components
 from bayesglmm.frequentist.fit import Fit
 from bayesglmm.frequentist.linear.blups import blup_table
-from bayesglmm.frequentist.linear.profiled import ProfiledCriterion
+from bayesglmm.frequentist.linear.correlated_criterion import CorrelatedCriterion
 from bayesglmm.frequentist.search.maximise import Objective, maximise
 from bayesglmm.frequentist.search.optimum import Optimum, OptimumStatus, better
 from bayesglmm.frequentist.working import Working
 from bayesglmm.residual.draws import correlation_draws
 
-__all__ = ["CorrelatedCriterion", "CorrelatedFit"]
+__all__ = ["CorrelatedFit"]
 
-_REMEMBERED = 4
 #: A sigma so many times smaller than the response's spread is on its way to 0.
 _VANISHED = 1e-6
 #: A coordinate beyond this is at most 3e-4 of its range from a bound, and may be on its way there; at the second one
@@ -34,127 +32,6 @@ _FAR, _BOUND = 8.0, 40.0
 _GAIN = 1e-6
 #: Least eigenvalue of a correlation matrix of visits that counts as positive.
 _SINGULAR = 1e-6
-
-
-@dataclass(frozen=True, eq=False)
-class CorrelatedCriterion:
-    """log L(theta, x), beta and sigma at their best; theta relative to sigma, x the correlation coordinates.
-
-    Attributes
-    ----------
-    mixed : CorrelatedMixed
-        The model.
-    reml : bool
-        Whether it is the criterion of REML.
-    known : list of (bytes, Whitened or None, ProfiledCriterion or None)
-        The last few whitenings.
-    """
-
-    mixed: CorrelatedMixed
-    reml: bool
-    known: list[tuple[bytes, Whitened | None, ProfiledCriterion | None]] = field(default_factory=list, repr=False)
-
-    def split(self, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return theta and x."""
-        k = len(v) - self.mixed.n_coordinates
-        return v[:k], v[k:]
-
-    def at(self, x: np.ndarray) -> tuple[Whitened | None, ProfiledCriterion | None]:
-        """Return the model whitened at x (c,) and its criterion, remembered; None where R is singular."""
-        key = x.tobytes()
-        for known, white, criterion in self.known:
-            if known == key:
-                return white, criterion
-        white = self.mixed.at(x)
-        criterion = None if white is None else ProfiledCriterion(white.model, self.reml)
-        self.known[:] = [*self.known[-_REMEMBERED:], (key, white, criterion)]
-        return white, criterion
-
-    def evaluate(self, v: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return value and exact gradient at v = (theta, x); -inf where rounding leaves no answer."""
-        theta, x = self.split(v)
-        white, criterion = self.at(x)
-        at = None if criterion is None else criterion.solve(theta)
-        if white is None or criterion is None or at is None or not at.r2 > 0.0:
-            return -np.inf, np.full(len(v), np.nan)
-        logs, r2 = self._gradients(white, at)
-        return criterion.value(at), -0.5 * (logs + r2 / criterion.sigma(at) ** 2)
-
-    def _gradients(self, white: Whitened, at: Solved) -> tuple[np.ndarray, np.ndarray]:
-        """Return the gradients of the logarithms and of r^2 in (theta, x)."""
-        of_theta, of_x = white.model.gradients(at, self.reml), self.mixed.gradients(white, at, self.reml)
-        return np.concatenate([of_theta[0], of_x[0]]), np.concatenate([of_theta[1], of_x[1]])
-
-    def require(self, v: np.ndarray) -> tuple[ProfiledCriterion, Solved, Whitened]:
-        """Return the criterion, the solution and the whitened model at v, or raise FitError."""
-        theta, x = self.split(v)
-        white, criterion = self.at(x)
-        at = None if criterion is None else criterion.solve(theta)
-        if white is None or criterion is None or at is None or not np.isfinite(criterion.value(at)):
-            raise FitError(
-                "the log-likelihood is not finite where the search ended; look at the scale of the columns, and "
-                "rescale what is above 1e6 or below 1e-6."
-            )
-        return criterion, at, white
-
-    def start(self) -> np.ndarray:
-        """Return v with the correlations in the middle of their range and theta after a step of EM there."""
-        x = np.zeros(self.mixed.n_coordinates)
-        _, criterion = self.at(x)
-        assert criterion is not None
-        return np.concatenate([criterion.start(), x])
-
-    def units(self, v: np.ndarray) -> np.ndarray:
-        """Return about one standard error of each entry of v.
-
-        A single correlation's is seen in the curvature there; those of a full matrix are given what a correlation of 0
-        has from so many groups.
-        """
-        theta, x = self.split(v)
-        _, criterion = self.at(x)
-        assert criterion is not None
-        units = np.ones(len(v))
-        units[: len(theta)] = criterion.units(theta)
-        if len(x) > 1:
-            units[len(theta) :] = len(self.mixed.rows.factor.levels) ** -0.5
-            return units
-        step = 1e-3
-        for m in range(len(theta), len(v)):
-            move = step * np.eye(len(v))[m]
-            curvature = (self.evaluate(v - move)[1][m] - self.evaluate(v + move)[1][m]) / (2.0 * step)
-            if np.isfinite(curvature) and curvature > 1.0:
-                units[m] = curvature**-0.5
-        return units
-
-    def in_working_parameters(self, relative: Optimum, working: Working, covariance: np.ndarray) -> Optimum:
-        """Return the optimum in x = (beta, theta, log sigma, coordinates); see `ProfiledCriterion`."""
-        criterion, at, white = self.require(relative.x)
-        theta, coordinates = self.split(relative.x)
-        k, q, p = len(theta), len(relative.x), working.n_beta
-        sigma, degrees = criterion.sigma(at), criterion.degrees
-        _, g = self._gradients(white, at)
-        full = np.zeros((q + 1, q + 1))
-        full[:q, :q] = relative.hessian - 0.5 * degrees * np.outer(g, g) / at.r2**2
-        full[q, :q] = full[:q, q] = g / sigma**2
-        full[q, q] = -2.0 * degrees
-        held = np.append(relative.pinned, False)
-        full[held], full[:, held] = 0.0, 0.0
-        # From (theta, log sigma, coordinates) to (theta / sigma, coordinates, log sigma).
-        J = np.zeros((q + 1, q + 1))
-        J[:k, :k] = np.eye(k) / sigma
-        J[:k, k] = -theta
-        J[k:q, k + 1 :] = np.eye(q - k)
-        J[q, k] = 1.0
-        hessian = np.zeros((working.size, working.size))
-        hessian[:p, :p] = -np.linalg.inv(covariance)
-        hessian[p:, p:] = J.T @ full @ J
-        pinned = np.zeros(working.size, dtype=bool)
-        pinned[working.theta], pinned[working.residual] = relative.pinned[:k], relative.pinned[k:]
-        hessian[pinned], hessian[:, pinned] = np.nan, np.nan
-        x = np.concatenate([white.model.beta(at), theta * sigma, [np.log(sigma)], coordinates])
-        start = np.full(working.size, np.nan)
-        start[working.theta], start[working.residual] = relative.start[:k] * sigma, relative.start[k:]
-        return replace(relative, start=start, x=x, pinned=pinned, hessian=hessian)
 
 
 @dataclass(frozen=True, eq=False)

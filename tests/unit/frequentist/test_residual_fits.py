@@ -16,7 +16,7 @@ import bayesglmm as bg
 from bayesglmm.engine.correlated import CorrelatedMixed
 from bayesglmm.errors import SpecificationError
 from bayesglmm.frequentist.inference.simulate import Simulator
-from bayesglmm.frequentist.linear.correlated import CorrelatedCriterion
+from bayesglmm.frequentist.linear.correlated_criterion import CorrelatedCriterion
 from bayesglmm.frequentist.registry import CORRELATED, METHODS
 from bayesglmm.frequentist.search.optimum import OptimumStatus
 from bayesglmm.residual import structure_of

@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 import bayesglmm as bg
-from bayesglmm.errors import DataError, DataWarning
+from bayesglmm.design import Design
+from bayesglmm.errors import DataError, DataWarning, NotAvailableError
+from bayesglmm.families.parts import FamilyPart
 
 
 def frame(**columns) -> pd.DataFrame:
@@ -96,3 +98,10 @@ def test_visits_that_never_meet_are_named():
     data = frame(t=[0, 1, 2, 0, 1, 2, 0, 1, 3])
     with pytest.warns(DataWarning, match="no group has both visits 2 and 3"):
         bg.GLMM("y ~ 1", data, residual="us(t | g)")
+
+
+def test_one_sigma_is_needed(monkeypatch):
+    parts = (FamilyPart("log_sigma", "coefficient", ("Intercept", "x")),)
+    monkeypatch.setattr(Design, "family_parts", property(lambda _: parts))
+    with pytest.raises(NotAvailableError, match="beside a dispersion formula"):
+        bg.GLMM("y ~ 1", frame(), residual="cs(1 | g)")
