@@ -339,3 +339,29 @@ def test_kinds_are_refused_where_integrals_are_products(method):
 def test_methods_without_covariances_of_effects_refuse_structures(method):
     with pytest.raises(bg.SpecificationError, match="does not look at the covariance of group effects"):
         model_of("epilepsy_ar1").fit(method)
+
+
+@pytest.mark.parametrize("reml", [False, True])
+def test_a_maximum_that_another_program_stops_short_of(reml):
+    """sleepstudy: glmmTMB 1.1.5 ends at sigma = 0.009 and -869.603 by REML (structures.out); against the dense V."""
+    data = bg.load_dataset("sleepstudy")
+    fit = bg.GLMM("reaction ~ days + ar1(0 + days | subject)", data).fit("reml" if reml else "ml")
+    found = fit.tidy().set_index("name")["estimate"]
+    same = np.equal.outer(data["subject"].to_numpy(), data["subject"].to_numpy())
+    distance = np.abs(np.subtract.outer(data["days"].to_numpy(), data["days"].to_numpy()))
+    X, y = np.column_stack([np.ones(len(data)), data["days"]]), data["reaction"].to_numpy()
+
+    def oracle(sd: float, rho: float, sigma: float) -> float:
+        V = sd**2 * same * rho**distance + sigma**2 * np.eye(len(y))
+        VX = np.linalg.solve(V, X)
+        r = y - X @ np.linalg.solve(X.T @ VX, VX.T @ y)
+        value = -0.5 * (np.linalg.slogdet(V)[1] + r @ np.linalg.solve(V, r))
+        value -= 0.5 * (len(y) - 2 * reml) * np.log(2 * np.pi)
+        return value - 0.5 * reml * np.linalg.slogdet(X.T @ VX)[1]
+
+    at = (found["sd(subject)"], found["cor(subject)"], found["sigma"])
+    assert fit.loglik == pytest.approx(oracle(*at), abs=1e-8)
+    assert fit.loglik > (-869.603 if reml else oracle(at[0], at[1], 0.01)) + 2.0
+    for scale in (0.98, 1.02):
+        for k in range(3):
+            assert oracle(*(v * scale if k == j else v for j, v in enumerate(at))) < fit.loglik
