@@ -14,7 +14,7 @@ from bayesglmm.frequentist.search.optimum import Optimum, OptimumStatus
 from bayesglmm.frequentist.working import Working
 from bayesglmm.grouping import GroupEffects
 
-__all__ = ["boundary_notes", "unbounded_spreads"]
+__all__ = ["boundary_notes", "held_at_bounds", "unbounded_spreads"]
 
 #: Standard deviations so many times the natural scale, and not told from twice as much, are on their way to infinity.
 _BEYOND, _VAGUE = 20.0, 0.5

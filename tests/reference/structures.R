@@ -73,6 +73,11 @@ print(fit)
 record("ovary_gaps", "ml", as.numeric(logLik(fit)), Intercept = unname(fixef(fit)$cond[1]),
        "sd(mare)" = unname(deviation(fit, 1)), "cor(mare)" = correlation(fit, 1), sigma = sigma(fit))
 
+said("sleepstudy by REML: glmmTMB stops at sigma near 0 (the maximum is -867.0932, test_structure_fits.py); not recorded")
+sleepstudy <- read_data("sleepstudy.csv")
+sleepstudy$day <- factor(sleepstudy$days)
+print(glmmTMB(reaction ~ days + ar1(day + 0 | subject), sleepstudy, REML = TRUE, control = tight))
+
 said("epilepsy, ar1 alone")
 fit <- glmmTMB(y ~ lbase * trt + lage + v4 + ar1(visit + 0 | subject), epilepsy, family = poisson, control = tight)
 print(fit)

@@ -44,16 +44,15 @@ def centring_at(
     information, score = [np.zeros(0)], [np.zeros(0)]
     for t, (group, effects) in enumerate(zip(design.groups, u, strict=True)):
         J, columns = group.n_levels, group.columns()
-        if group.structure.relationship is not None:
-            # Levels are correlated: what the data say of one is no guide to how it should be centred.
-            information.append(np.zeros(J))
-            score.append(np.zeros(J))
-            continue
+        relationship = group.structure.relationship
+        # Levels with a known covariance are centred one by one, each against its prior given the others: information
+        # and score relative to that precision. Any constants are right; these let an effect's spread vary with sd.
+        precision = 1.0 if relationship is None else relationship.precision.diagonal()
         eta = of_chain if t in together else np.einsum("kn,nk->n", columns, effects[group.codes])
         pseudo = weights * eta + scores
-        information.append(_information(group, weights))
+        information.append(_information(group, weights) / precision)
         r = np.array([np.bincount(group.codes, column * pseudo, minlength=J) for column in columns])
-        score.append(r.T.ravel())
+        score.append(r.T.ravel() / precision)
     nesting = _nesting(design, pattern, weights) if nested else Nesting.none()
     beside = np.full(len(design.groups), -1, dtype=np.int64)
     if pair is not None:

@@ -10,7 +10,7 @@ import numpy as np
 from bayesglmm.design import Design
 from bayesglmm.engine.threads import blas_threads
 from bayesglmm.errors import FitError
-from bayesglmm.frequentist.boundary import boundary_notes
+from bayesglmm.frequentist.boundary import boundary_notes, held_at_bounds
 from bayesglmm.frequentist.components import Estimate, variance_components
 from bayesglmm.frequentist.fit import Fit
 from bayesglmm.frequentist.likelihood import Words
@@ -156,7 +156,7 @@ class QuasiLikelihood:
             raise FitError(
                 "the coefficients cannot be told apart in the working model; look for separation or collinear columns."
             )
-        whole = self._whole(optimum, solution)
+        whole = held_at_bounds(working, self._whole(optimum, solution))
         covariance = whole.covariance()
         p, k = working.n_beta, working.size
         fixed = [

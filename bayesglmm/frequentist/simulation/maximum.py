@@ -10,7 +10,7 @@ import numpy as np
 from bayesglmm.design import Design
 from bayesglmm.engine.threads import blas_threads
 from bayesglmm.errors import FitError
-from bayesglmm.frequentist.boundary import boundary_notes
+from bayesglmm.frequentist.boundary import boundary_notes, held_at_bounds
 from bayesglmm.frequentist.fit import Fit
 from bayesglmm.frequentist.laplace import LaplaceLikelihood
 from bayesglmm.frequentist.likelihood import Evaluate, MaximumLikelihood, Words
@@ -196,6 +196,7 @@ class SimulatedMaximum:
 
     def _assemble(self, optimum: Optimum, last: Round, simulation: MonteCarlo) -> Fit:
         p = self.laplace.working.n_beta
+        optimum = held_at_bounds(self.laplace.working, optimum)
         sound = simulation.precise and not simulation.degenerate
         status = optimum.status if sound or not optimum.status.usable else OptimumStatus.UNCERTAIN
         return Fit(
