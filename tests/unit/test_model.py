@@ -115,7 +115,6 @@ def test_read_model_reads_the_file_and_its_data(salamander_model):
         ({"known_covariances": {"A": np.eye(3)}}, "known_covariances= .* is not available yet"),
         ({"known_covariances": pd.DataFrame(np.eye(2))}, "known_covariances= .* is not available yet"),
         ({"residual": "ar1(week | patient)"}, "not available yet"),
-        ({"dispersion": "~ 0 + sex"}, "not available yet"),
     ],
 )
 def test_what_is_not_there_yet_is_said(option, words):
