@@ -38,12 +38,15 @@ class NewRows:
         Level of each group term; -1 for a level that was not in the data.
     columns : tuple of ndarray, each shape (q, n)
         Columns that the effects of each group term multiply.
+    auxiliary : Auxiliary or None
+        What these rows depend on beside eta.
     """
 
     X: np.ndarray
     offset: np.ndarray
     codes: tuple[np.ndarray, ...]
     columns: tuple[np.ndarray, ...]
+    auxiliary: Auxiliary | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,6 +239,8 @@ class Design:
         needed = dict.fromkeys([*self.coding.columns, *_offset_columns(formula)])
         for group in self.groups:
             needed.update(dict.fromkeys([*group.coding.columns, *group.factor.columns]))
+        if self.auxiliary is not None:
+            needed.update(dict.fromkeys(self.auxiliary.columns))
         absent = [c for c in needed if c not in data.columns]
         if absent:
             problems = [
@@ -251,6 +256,7 @@ class Design:
             offset=offset_of(formula, data),
             codes=tuple(g.factor.codes(data) for g in self.groups),
             columns=tuple(np.ascontiguousarray(m) for m in matrices),
+            auxiliary=None if self.auxiliary is None else self.auxiliary.for_rows(data),
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from bayesglmm.design import Design
 from bayesglmm.formula import Call, Name, Node, node_text
-from bayesglmm.grouping import GroupEffects
+from bayesglmm.grouping import INTERCEPT, GroupEffects
 
 __all__ = ["equation"]
 
@@ -26,6 +26,7 @@ def equation(design: Design) -> str:
         rf"{_text(design.response_name)}_i &\sim {_distribution(design)}",
         rf"{link} &= {' + '.join(_predictor(design))}",
         *(_effects(group, t) for t, group in enumerate(design.groups)),
+        *_auxiliary(design),
         *_remarks(design),
     ]
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
@@ -40,6 +41,18 @@ def _text(name: str) -> str:
 def _distribution(design: Design) -> str:
     se = design.spec.formula.response.se
     return design.family.latex if se is None else design.family.latex_se % f"{_text(se.name)}_i"
+
+
+def _auxiliary(design: Design) -> Iterator[str]:
+    """Yield the predictors of a dispersion and of a zero part that have a formula."""
+    symbols = {"sigma": r"\log(\sigma_i)", "phi": r"\log(\phi_i)", "zero": r"\operatorname{logit}(\pi_i)"}
+    for name, common in design.spec.auxiliary_formulas.items():
+        part = next(p for p in design.family_parts if p.name in (name, f"log_{name}"))
+        terms = [
+            r"\gamma_0" if label == INTERCEPT else rf"\gamma_{{{k}}}\,{_text(label)}_i"
+            for k, label in enumerate(part.labels or (), 0 if (part.labels or ("",))[0] == INTERCEPT else 1)
+        ]
+        yield rf"{symbols[name]} &= {' + '.join([*terms, *map(_offset, common.offsets)])}"
 
 
 def _remarks(design: Design) -> Iterator[str]:
