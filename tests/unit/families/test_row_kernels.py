@@ -84,7 +84,7 @@ import numpy as np
 import own_row
 from bayesglmm.families import FAMILIES, compile_rows
 
-rows = {name: family.links[family.default_link].row for name, family in FAMILIES.items()}
+rows = {name: f.links[f.default_link].row for name, f in FAMILIES.items() if not f.predictors}
 rows["own"] = own_row.row
 one, report = np.ones(1), {}
 for name, row in rows.items():
