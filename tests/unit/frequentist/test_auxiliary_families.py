@@ -124,6 +124,14 @@ def test_recovers_what_was_simulated(family: str, link: str) -> None:
         assert abs(table.loc[name, "estimate"] - value) < 3.0 * table.loc[name, "std_error"], name
 
 
+@pytest.mark.parametrize("problem", ["zip, formula", "zinb", "hurdle"])
+def test_recovers_what_zero_parts_py_simulated(problem: str) -> None:
+    truth = {"Intercept": 0.6, "x": 0.4, "sd(g)": 0.5, "zero[Intercept]": -1.0, "zero[x]": 0.7, "phi": 2.0}
+    table = fitted(problem).tidy().set_index("name")
+    for name in table.index.intersection(list(truth)):
+        assert abs(table.loc[name, "estimate"] - truth[name]) < 3.0 * table.loc[name, "std_error"], name
+
+
 @pytest.mark.parametrize("method", ["agq", "gauss_hermite", "mcml", "gee", "fixed", "pql", "mql", "ml", "reml"])
 def test_methods_of_one_dispersion_refuse_with_a_reason(method: str) -> None:
     problem = "gaussian" if method in ("ml", "reml") else "zip"
