@@ -68,5 +68,5 @@ def made_posterior(
         interrupted=interrupted,
         notes=notes,
     )
-    settings = asked or SampleSettings(draws=draws, chains=chains, seed=5)
+    settings = asked or SampleSettings(draws=draws, chains=chains, seed=5, target_accept=0.8)
     return Posterior(tree_of(model.design, model.parameters, raw, settings))

@@ -59,7 +59,8 @@ def test_trace(sleepstudy_posterior):
 def test_cross_validation(salamander_posterior):
     loo = az.loo(salamander_posterior.with_log_likelihood().tree)
     assert loo.n_data_points == 360
-    assert loo.elpd == pytest.approx(-200.5, abs=2.0)
+    # 40,000 draws give -202.33; four runs of 4,000 lay within 0.5 of it.
+    assert loo.elpd == pytest.approx(-202.3, abs=1.5)
     assert 50 < loo.p < 75
 
 

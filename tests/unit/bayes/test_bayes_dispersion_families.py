@@ -75,7 +75,7 @@ def test_replicates_look_like_the_data(family: str) -> None:
 
 @pytest.mark.parametrize("family", PHI)
 def test_default_prior_of_phi(family: str) -> None:
-    prior = model_of(family).parameters.dispersion
+    prior = model_of(family).parameters.family[0][0]
     assert prior == Prior("Gamma" if family == "gamma" else "InverseGamma", alpha=0.5, beta=0.5)
     # That is: sqrt(phi), or one over it, is half normal with scale 1.
     draws = prior.distribution.draw(np.random.default_rng(1), prior.params, 20_000)

@@ -9,9 +9,7 @@ import pandas as pd
 import pytest
 
 import bayesglmm as bg
-from bayesglmm.design import Design
 from bayesglmm.errors import DataError, DataWarning, NotAvailableError
-from bayesglmm.families.parts import FamilyPart
 
 
 def frame(**columns) -> pd.DataFrame:
@@ -100,8 +98,6 @@ def test_visits_that_never_meet_are_named():
         bg.GLMM("y ~ 1", data, residual="us(t | g)")
 
 
-def test_one_sigma_is_needed(monkeypatch):
-    parts = (FamilyPart("log_sigma", "coefficient", ("Intercept", "x")),)
-    monkeypatch.setattr(Design, "family_parts", property(lambda _: parts))
-    with pytest.raises(NotAvailableError, match="beside a dispersion formula"):
-        bg.GLMM("y ~ 1", frame(), residual="cs(1 | g)")
+def test_one_sigma_is_needed():
+    with pytest.raises(NotAvailableError, match="correlated residuals have one standard deviation"):
+        bg.GLMM("y ~ 1", frame(), residual="cs(1 | g)", dispersion="~ g")
