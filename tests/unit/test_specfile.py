@@ -385,14 +385,15 @@ def test_a_residual_structure_is_read_from_its_line() -> None:
 
 def test_reading_a_specification_imports_nothing_heavy_and_is_quick() -> None:
     code = (
-        "import sys, time; t = time.process_time(); import bayesglmm.specfile; t = time.process_time() - t;"
-        "print([m for m in ('numpy', 'pandas', 'numba', 'scipy', 'pymc', 'pyarrow') if m in sys.modules], t)"
+        "import sys, time; t = time.process_time(); import pydantic, pydantic.main; t = time.process_time() - t;"
+        "own = time.process_time(); import bayesglmm.specfile; own = time.process_time() - own;"
+        "print([m for m in ('numpy', 'pandas', 'numba', 'scipy', 'pymc', 'pyarrow') if m in sys.modules], own / t)"
     )
     runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(3)]
-    modules, seconds = zip(*(run.stdout.rsplit(" ", 1) for run in runs), strict=True)
+    modules, ratios = zip(*(run.stdout.rsplit(" ", 1) for run in runs), strict=True)
     assert set(modules) == {"[]"}
-    # 0.15 s of processor time where it was written; twice that leaves room for slower and busy machines.
-    assert min(map(float, seconds)) < 0.3
+    # Beside what pydantic takes, 1.3 to 1.5 times as long (0.05 to 0.15 s each): a ratio is the same on a busy machine.
+    assert min(map(float, ratios)) < 2.5
 
 
 KNOWN = """\
