@@ -35,8 +35,9 @@ class GLMM:
     data : DataFrame
         One row an observation. It is neither changed nor kept.
     family : str
-        ``"gaussian"``, ``"bernoulli"``, ``"binomial"``, ``"poisson"``, ``"negative_binomial"``, ``"gamma"``, ``"beta"``
-        or ``"beta_binomial"``.
+        ``"gaussian"``, ``"bernoulli"``, ``"binomial"``, ``"poisson"``, ``"negative_binomial"``, ``"gamma"``,
+        ``"beta"``, ``"beta_binomial"``, ``"student_t"``, ``"cumulative"`` (ordered categories), ``"zero_inflated_poisson"``,
+        ``"zero_inflated_negative_binomial"`` or ``"hurdle_poisson"``.
     link : str, optional
         The family's default link if left out.
     priors : mapping, optional
@@ -185,16 +186,15 @@ class GLMM:
         cores : int, optional
             Chains that run at a time, as many as there are processors if left out; ``"pymc"`` runs them one by one.
         target_accept : float, optional
-            Acceptance rate that the step size is tuned to (0.8; 0.9 for up to 100 coordinates, where a draw costs next
-            to nothing); raise it to 0.95 if there are divergences.
+            Acceptance rate that steps are tuned to (0.8; 0.9 up to 100 coordinates); 0.95 helps against divergences.
         max_depth : int, optional
             A trajectory has at most ``2**max_depth`` steps (10).
         progress : bool
             Whether a progress bar is shown.
         graph : pm.Model, optional
             A graph to sample in place of the model's own, by one of PyMC's samplers: `pymc` or `to_pymc_code` with
-            another prior or likelihood and the same free variables. What the posterior records and computes of priors
-            and family afterwards (``with_log_likelihood``, ...) is the unchanged model's.
+            another prior or likelihood and the same free variables. What the posterior says of priors and family
+            afterwards (``with_log_likelihood``, ...) is the unchanged model's.
 
         Raises
         ------

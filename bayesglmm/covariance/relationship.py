@@ -149,7 +149,8 @@ def _faults(where: str, matrix: Any, names: tuple[str, ...]) -> Iterator[Problem
     diagonal = matrix.diagonal()
     if (diagonal <= 0.0).any():
         yield problem(
-            f"the variance of {names[int(np.argmin(diagonal))]!r} is {diagonal.min():.4g}; it must be above 0."
+            f"the variance of {names[int(np.argmin(diagonal))]!r} is {diagonal.min():.4g}; it must be above 0. "
+            "Give the level its variance, or leave it out."
         )
         return
     odd = sp.coo_array(abs(matrix - matrix.T))
@@ -158,7 +159,8 @@ def _faults(where: str, matrix: Any, names: tuple[str, ...]) -> Iterator[Problem
     if len(beyond):
         i, k = int(odd.coords[0][beyond[0]]), int(odd.coords[1][beyond[0]])
         pair = f"({names[i]!r}, {names[k]!r})"
-        yield problem(f"it is not symmetric: {pair} differs from its mirror image by {odd.data[beyond[0]]:.3g}.")
+        words = f"it is not symmetric: {pair} differs from its mirror image by {odd.data[beyond[0]]:.3g}."
+        yield problem(f"{words} Correct the wrong one of the two, or fill in the other triangle.")
 
 
 def _factored(where: str, matrix: Any, names: tuple[str, ...]) -> Relationship:
