@@ -36,8 +36,8 @@ class GLMM:
         One row an observation. It is neither changed nor kept.
     family : str
         ``"gaussian"``, ``"bernoulli"``, ``"binomial"``, ``"poisson"``, ``"negative_binomial"``, ``"gamma"``,
-        ``"beta"``, ``"beta_binomial"``, ``"student_t"``, ``"cumulative"`` (ordered categories), ``"zero_inflated_poisson"``,
-        ``"zero_inflated_negative_binomial"`` or ``"hurdle_poisson"``.
+        ``"beta"``, ``"beta_binomial"``, ``"student_t"``, ``"cumulative"`` (ordered categories),
+        ``"zero_inflated_poisson"``, ``"zero_inflated_negative_binomial"`` or ``"hurdle_poisson"``.
     link : str, optional
         The family's default link if left out.
     priors : mapping, optional
