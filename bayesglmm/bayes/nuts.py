@@ -28,7 +28,7 @@ def sample_target(target: Target, settings: SampleSettings) -> RawDraws:
     tune = settings.tune
     assert tune is not None
     started = time.perf_counter()
-    runs = run_chains(target.native, target.start, tune, settings)
+    runs = run_chains(target.native, target.start, tune, settings, target.longest)
     v, statistics = _kept(runs, tune)
     values = target.finish(v, settings.seed)
     return RawDraws(

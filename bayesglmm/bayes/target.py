@@ -14,6 +14,7 @@ from bayesglmm.bayes.preconditioner.affine import affine_density, affine_draws
 from bayesglmm.bayes.preconditioner.arrow import ArrowMap
 from bayesglmm.bayes.preconditioner.dense import precondition_dense
 from bayesglmm.bayes.preconditioner.fit import Preconditioner, precondition
+from bayesglmm.bayes.preconditioner.warp import fit_curves, warped_density, warped_draws
 from bayesglmm.bayes.start import overdispersed, start_points
 from bayesglmm.density import JointDensity
 from bayesglmm.density.native import NativeDensity, native_density
@@ -40,6 +41,8 @@ class Target:
         Why the coordinates are not better; empty if they are all there is to have.
     tune : int
         Warm-up iterations that it needs by default.
+    longest : float
+        Steps of the sampler are not longer than this, in standard deviations.
     """
 
     native: NativeDensity
@@ -48,6 +51,7 @@ class Target:
     coordinates: str
     reason: str
     tune: int
+    longest: float = 0.6
 
     @property
     def accept(self) -> float:
@@ -57,6 +61,9 @@ class Target:
 
 #: Coordinates up to which a model is small.
 _SMALL = 100
+#: Three steps of this size are half a turn, where a trajectory in a normal density comes to its end: more would be
+#: walked for nothing. Where a density is less normal, steps longer than `Target.longest` met divergences.
+_NEARLY_NORMAL = 1.05
 #: Warm-up in coordinates that are nearly standard normal, and where a metric has to be found (benchmarks/warm_up.md).
 WARM_UP, LONG_WARM_UP = 200, 1000
 
@@ -98,20 +105,23 @@ def marginal_target(density: JointDensity) -> Target | None:
     arrow: ArrowMap
     marginal, arrow = found
     mapped = affine_density(arrow, marginal.native())
+    curves = fit_curves(mapped.evaluator(), marginal.size)
+    warped = warped_density(curves, mapped)
     joint = JointDensity.of(marginal.design, marginal.parameters)
 
     def finish(v: np.ndarray, seed: int) -> Mapping[str, np.ndarray]:
-        x = affine_draws(arrow, v)
+        x = affine_draws(arrow, warped_draws(curves, v))
         streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(len(x))]
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # compiled, without the interpreter lock
             completed = list(pool.map(marginal.complete, x, streams))
         return named_values(joint, np.stack(completed))
 
     return Target(
-        native=mapped,
-        start=overdispersed(mapped, marginal.size),
+        native=warped,
+        start=overdispersed(warped, marginal.size),
         finish=finish,
-        coordinates="coefficients and group effects integrated out; linear map of the rest",
+        coordinates="coefficients and group effects integrated out; linear map of the rest, its slices made normal",
         reason="",
         tune=WARM_UP,
+        longest=_NEARLY_NORMAL,
     )

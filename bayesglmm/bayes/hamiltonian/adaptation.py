@@ -26,7 +26,7 @@ _MEAN_Q, _MEAN_G, _SQUARES_Q, _SQUARES_G, _POINTS = range(5)
 #: Bounds of a scale: a coordinate that has not moved, or a flat one, says nothing.
 _LEAST, _MOST = 1e-10, 1e10
 #: A step is an angle of the circle that a normal density would be: from about pi/2 on, a trajectory has no shape.
-_LARGEST = 0.6
+_LARGEST = 1.05
 #: Halvings or doublings in search of the first step.
 _TRIALS = 60
 
@@ -38,13 +38,16 @@ def step_memory(step):  # type: ignore[no-untyped-def]  # compiled
 
 
 @jitable
-def learn_step(memory, acceptance, target):  # type: ignore[no-untyped-def]  # compiled
-    """Take in an acceptance rate; return the next step size."""
+def learn_step(memory, acceptance, target, longest):  # type: ignore[no-untyped-def]  # compiled
+    """Take in an acceptance rate; return the next step size.
+
+    A step is an angle of the circle that a normal density would be: from about pi/2 on, a trajectory has no shape.
+    """
     memory[_COUNT] += 1.0
     count = memory[_COUNT]
     share = 1.0 / (count + _T0)
     memory[_ERROR] = (1.0 - share) * memory[_ERROR] + share * (target - acceptance)
-    log_step = min(memory[_MU] - math.sqrt(count) / _GAMMA * memory[_ERROR], math.log(_LARGEST))
+    log_step = min(memory[_MU] - math.sqrt(count) / _GAMMA * memory[_ERROR], math.log(longest))
     weight = count**-_KAPPA
     memory[_AVERAGE] = weight * log_step + (1.0 - weight) * memory[_AVERAGE]
     return math.exp(log_step)
@@ -57,7 +60,7 @@ def averaged_step(memory):  # type: ignore[no-untyped-def]  # compiled
 
 
 @jitable
-def first_step(density, place, move, target, work, rng):  # type: ignore[no-untyped-def]  # compiled
+def first_step(density, place, move, target, longest, work, rng):  # type: ignore[no-untyped-def]  # compiled
     """Return a step size at which one leap is accepted about as often as wanted: ``move``'s, doubled or halved."""
     end, whole, log_density, value = work[0][0], work[5], work[6][LOG_DENSITY], work[4]
     step, round_ = move
@@ -72,11 +75,11 @@ def first_step(density, place, move, target, work, rng):  # type: ignore[no-unty
         after, kinetic = leap(density, place, (step, round_), end, value)
         gained = before - (kinetic - after)
         wanted = 1 if gained > math.log(target) else -1  # nan, where the energy overflows, is too far
-        if direction not in (0, wanted) or (wanted > 0 and step >= _LARGEST):
+        if direction not in (0, wanted) or (wanted > 0 and step >= longest):
             break
         direction = wanted
         step *= 2.0 if wanted > 0 else 0.5
-    return min(step, _LARGEST)
+    return min(step, longest)
 
 
 @jitable

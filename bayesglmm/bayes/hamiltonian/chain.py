@@ -44,7 +44,7 @@ def _way(i):  # type: ignore[no-untyped-def]  # compiled
 
 
 @jitable
-def _warm_up(density, tune, target, max_depth, place, steps, work, rng, progress):  # type: ignore[no-untyped-def]
+def _warm_up(density, tune, target, longest, max_depth, place, steps, work, rng, progress):  # type: ignore[no-untyped-def]
     """Find centers and scales (in place) and the step sizes of both ways (in steps)."""
     n, whole = place.shape[1], work[5]
     tally, memory = np.empty(2), np.empty((2, 4))
@@ -52,14 +52,14 @@ def _warm_up(density, tune, target, max_depth, place, steps, work, rng, progress
     # means more than that of a straight one.
     wanted = (0.5 * (1.0 + target), target)
     for way in range(2):
-        steps[way] = first_step(density, place, (1.0, 1.0 - way), wanted[way], work, rng)
+        steps[way] = first_step(density, place, (1.0, 1.0 - way), wanted[way], longest, work, rng)
         memory[way] = step_memory(steps[way])
     front, back = np.zeros((5, n)), np.zeros((5, n))
     early, last = int(_EARLY * tune), tune - int(_FINAL * tune)
     for i in range(tune):
         way = _way(i)
         _, diverged = transition(density, place, (steps[way], 1.0 - way), max_depth, work, rng, tally)
-        steps[way] = learn_step(memory[way], tally[0] / max(tally[1], 1.0), wanted[way])
+        steps[way] = learn_step(memory[way], tally[0] / max(tally[1], 1.0), wanted[way], longest)
         progress[DONE] += 1
         progress[DIVERGENCES] += diverged
         if progress[STOP] != 0:
@@ -86,15 +86,17 @@ def _record(whole, of_whole, draw, numbers, depth, diverged, tally, step):  # ty
 
 @functools.cache
 def compile_chain() -> Any:
-    """Return ``chain(address, data, start, rng, tune, target, max_depth, draws_out, numbers_out, progress) -> place``.
+    """Return the loop over one chain.
 
-    ``address`` and ``data`` are those of a `NativeDensity`; ``start`` (n,) has a finite density; ``draws_out``
-    (draws, n) and ``numbers_out`` (draws, 7) are filled after ``tune`` iterations of warm-up; ``progress`` (3,) is read
-    and written while the chain runs. ``place`` (2, n) holds the center and scale of each coordinate.
+    ``chain(address, data, start, rng, tune, target, longest, max_depth, draws_out, numbers_out, progress) -> place``:
+    ``address`` and ``data`` are those of a `NativeDensity`; ``start`` (n,) has a finite density; steps are tuned to the
+    acceptance ``target`` and held below ``longest``; ``draws_out`` (draws, n) and ``numbers_out`` (draws, 7) are filled
+    after ``tune`` iterations of warm-up; ``progress`` (3,) is read and written while the chain runs. ``place`` (2, n)
+    holds the center and scale of each coordinate.
     """
     stamp = source_stamp(*_SOURCES)
 
-    def chain(address, data, start, rng, tune, target, max_depth, draws, numbers, progress):  # type: ignore[no-untyped-def]
+    def chain(address, data, start, rng, tune, target, longest, max_depth, draws, numbers, progress):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018  a free variable is part of numba's cache key (see compiled.py)
         n = start.shape[0]
         density = (address, data)
@@ -105,7 +107,7 @@ def compile_chain() -> Any:
         call_density(address, n, start.ctypes.data, whole[GRADIENT].ctypes.data, value.ctypes.data, data)
         of_whole[LOG_DENSITY] = value[0]
         steps = np.empty(2)
-        _warm_up(density, tune, target, max_depth, place, steps, work, rng, progress)
+        _warm_up(density, tune, target, longest, max_depth, place, steps, work, rng, progress)
         for i in range(draws.shape[0]):
             if progress[STOP] != 0:
                 break
@@ -119,6 +121,16 @@ def compile_chain() -> Any:
     whole_number, real = nb.int64, nb.float64
     table = real[:, ::1]
     signature = table(
-        nb.uint64, nb.uint64, real[::1], nb.types.npy_rng, whole_number, real, whole_number, table, table, nb.int64[::1]
+        nb.uint64,
+        nb.uint64,
+        real[::1],
+        nb.types.npy_rng,
+        whole_number,
+        real,
+        real,
+        whole_number,
+        table,
+        table,
+        nb.int64[::1],
     )
     return compiled(signature)(chain)

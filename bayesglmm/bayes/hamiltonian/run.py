@@ -47,9 +47,9 @@ class ChainRuns:
 
 
 def run_chains(
-    native: NativeDensity, start: Callable[[int], np.ndarray], tune: int, settings: SampleSettings
+    native: NativeDensity, start: Callable[[int], np.ndarray], tune: int, settings: SampleSettings, longest: float = 0.6
 ) -> ChainRuns:
-    """Run ``settings.chains`` chains, ``settings.cores`` at a time.
+    """Run ``settings.chains`` chains, ``settings.cores`` at a time, with steps of at most ``longest``.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def run_chains(
 
     def one(k: int) -> np.ndarray:
         address, data = native.log_density.address, native.data.ctypes.data
-        limits = (tune, settings.target_accept, settings.max_depth)
+        limits = (tune, settings.target_accept, longest, settings.max_depth)
         found: np.ndarray = chain(address, data, starts[k], streams[k], *limits, draws[k], numbers[k], progress[k])
         return found
 

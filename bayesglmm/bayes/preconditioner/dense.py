@@ -44,7 +44,26 @@ def precondition_dense(density: JointDensity) -> tuple[GaussianMarginal, ArrowMa
     if found is None or not found.converged:
         return None
     root, _repaired = root_of_inverse(_hessian(marginal, found), np.sqrt(np.diag(found.inverse_hessian)))
-    return marginal, ArrowMap.dense(found.x, root)
+    return marginal, ArrowMap.dense(found.x, _triangular(root, _order(density, len(root), sds)))
+
+
+def _order(density: JointDensity, size: int, sds: slice) -> np.ndarray:
+    """Return standard deviations, then correlations, then everything else."""
+    n_correlations = density.layout.n_correlations
+    first = np.r_[sds.start : sds.stop, size - n_correlations : size].astype(int)
+    return np.concatenate([first, np.setdiff1d(np.arange(size), first)])
+
+
+def _triangular(root: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Return T with T T' = root root' whose k-th column moves the first k coordinates of ``order`` not at all.
+
+    Each coordinate takes those after it along, to where they are expected given it: a slice along it is nearly its own
+    marginal density, and what is skew about it stays with it.
+    """
+    covariance = root @ root.T
+    T = np.empty_like(root)
+    T[order] = np.linalg.cholesky(covariance[np.ix_(order, order)])
+    return T
 
 
 def _head(density: JointDensity, marginal: GaussianMarginal) -> np.ndarray:

@@ -166,7 +166,7 @@ def test_dual_averaging_finds_the_step_that_is_accepted_as_wanted():
     memory = step_memory(0.01)
     step = 0.01
     for _ in range(400):
-        step = learn_step(memory, math.exp(-step), 0.8)
+        step = learn_step(memory, math.exp(-step), 0.8, 0.6)
     assert averaged_step(memory) == pytest.approx(-math.log(0.8), rel=0.05)
 
 
