@@ -16,7 +16,7 @@ from bayesglmm.engine.pattern import MAX_SERIES, widest_serial
 __all__ = ["choose_target"]
 
 #: Leapfrog steps that a draw takes in preconditioned coordinates: of a few parameters, of hundreds, of thousands.
-_STEPS = ((20, 5.0), (200, 7.0), (np.inf, 15.0))
+_STEPS = ((20, 4.0), (200, 7.0), (np.inf, 15.0))
 #: Draws of the marginal density are worth more: nothing else than a few parameters has to mix.
 _WORTH = 3.0
 #: The more so beside serial effects, which sigma trades variance with at every step: for the follicles of mares (11

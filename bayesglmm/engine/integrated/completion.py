@@ -42,7 +42,7 @@ def _draw_coefficients(A, v, coefficients, out):  # type: ignore[no-untyped-def]
 @jitable
 def _complete(x, t, out):  # type: ignore[no-untyped-def]  # compiled
     """Turn standard normal numbers in the rows of out into points of the joint density above the rows of x."""
-    priors, tree, places, sums, coefficients, numbers = unpack(t)
+    priors, tree, places, sums, coefficients, numbers, _classes = unpack(t)
     terms, table, _lkj = priors
     held, alone = numbers[HELD] > 0.0, numbers[ALONE] > 0.0
     n_terms, m, widest, size = terms.shape[0], sums[4].shape[0], np.int64(numbers[WIDEST]), x.shape[1]

@@ -24,7 +24,7 @@ __all__ = [
 #: (sampled, not integrated out); whether sigma is sampled; whether there is one group term alone; effects of the widest
 #: term.
 WEIGHT, PRIOR_SQUARES, CONSTANT, HELD, SAMPLED, ALONE, WIDEST = range(7)
-N_ARRAYS = 24
+N_ARRAYS = 27
 #: What the compiled code is made of (see `compiled.source_stamp`).
 SOURCES = (
     *("covariance", "priors", "engine/nodes.py", "engine/lapack.py"),
@@ -49,7 +49,7 @@ def copy_table(source, target):  # type: ignore[no-untyped-def]  # compiled
 
 @jitable
 def unpack(t):  # type: ignore[no-untyped-def]  # compiled
-    """Return the arrays of `GaussianMarginal.arguments`: priors, tree, places, sums, coefficients, numbers."""
+    """Return the arrays of `GaussianMarginal.arguments`: priors, tree, places, sums, coefficients, numbers, classes."""
     priors = (int64_grid(t, 0), real_grid(t, 1), real_vector(t, 2))
     tree = (
         int64_grid(t, 3),
@@ -63,4 +63,5 @@ def unpack(t):  # type: ignore[no-untyped-def]  # compiled
     places = (int64_vector(t, 10), int64_vector(t, 11), int64_vector(t, 12), int64_vector(t, 13))
     sums = (real_vector(t, 14), real_vector(t, 15), real_grid(t, 16), real_grid(t, 17), real_grid(t, 18))
     coefficients = (real_grid(t, 19), real_vector(t, 20), real_grid(t, 21), real_vector(t, 22))
-    return priors, tree, places, sums, coefficients, real_vector(t, 23)
+    classes = (real_vector(t, 24), real_vector(t, 25), real_grid(t, 26))
+    return priors, tree, places, sums, coefficients, real_vector(t, 23), classes

@@ -19,6 +19,7 @@ from bayesglmm.density.native import NativeDensity, compile_expand
 from bayesglmm.design import Design
 from bayesglmm.engine.cross import CrossProducts
 from bayesglmm.engine.effects import EffectColumns
+from bayesglmm.engine.integrated.classes import Classes
 from bayesglmm.engine.integrated.completion import compile_completion
 from bayesglmm.engine.integrated.kernel import compile_marginal
 from bayesglmm.engine.linear import precisions
@@ -144,16 +145,25 @@ class GaussianMarginal:
     @functools.cached_property
     def _numbers(self) -> np.ndarray:
         """Return what the kernel calls numbers."""
-        design, pattern = self.design, self.cross.pattern
+        design = self.design
         _, _, prior_squares, constant = self._prior
         weight = float(design.weights.sum())
         constant -= 0.5 * weight * _LOG_2PI + float(design.weights @ np.log(design.size))
         for group, eta in zip(design.groups, self.parameters.lkj, strict=True):
             constant += group.structure.log_constant(group.n_effects, float(eta))
-        alone = len(design.groups) == 1 and pattern.n_tail == 0
         widest = max((g.n_effects for g in design.groups), default=1)
-        flags = [self.holds_coefficients, self.layout.n_family, alone, widest]
+        flags = [self.holds_coefficients, self.layout.n_family, self._alone, widest]
         return np.array([weight, prior_squares, constant, *flags], dtype=np.float64)
+
+    @property
+    def _alone(self) -> bool:
+        """Whether there is one group term, whose levels meet nothing."""
+        return len(self.design.groups) == 1 and self.cross.pattern.n_tail == 0
+
+    @functools.cached_property
+    def _classes(self) -> Classes:
+        """Levels that are factored together."""
+        return Classes.of(self.cross.blocks, self.D, self.design.groups[0].n_effects) if self._alone else Classes.none()
 
     @functools.cached_property
     def arguments(self) -> tuple[np.ndarray, ...]:
@@ -166,7 +176,10 @@ class GaussianMarginal:
         places = (np.array(pattern.chain, dtype=np.int64), *cross._places)
         sums = (cross.blocks, cross.couplings, cross.tail, self.D, self.squares)
         coefficients = (precision, pull, self.R, self.origin)
-        parts = (terms, table, self.parameters.lkj, *pattern.tree, *places, *sums, *coefficients, self._numbers)
+        head = (terms, table, self.parameters.lkj)
+        own = self._classes
+        classes = (own.blocks, own.counts, own.products)
+        parts = (*head, *pattern.tree, *places, *sums, *coefficients, self._numbers, *classes)
         return tuple(np.ascontiguousarray(part) for part in parts)
 
     @property

@@ -28,6 +28,7 @@ from bayesglmm.covariance.correlation import correlation_adjoint
 from bayesglmm.density.kernel import group_factor, natural_scalars
 from bayesglmm.density.layout import COR, GAPS, LEVELS, SD, SDS, STRUCTURE, Q
 from bayesglmm.density.native import LOG_DENSITY
+from bayesglmm.engine.integrated.classes import class_moments, factor_classes
 from bayesglmm.engine.integrated.data import (
     ALONE,
     CONSTANT,
@@ -82,10 +83,16 @@ def eliminate(terms, tree, places, sums, alone, M, H, T, S):  # type: ignore[no-
         copy_table(tail, H[2])
         copy_table(D, T)
         log_determinant = factor_tree(M, tree, places, C, H[0], H[1], H[2], T, S)
+    _mirror(S)
+    return log_determinant
+
+
+@jitable
+def _mirror(S):  # type: ignore[no-untyped-def]  # compiled
+    """Copy the lower triangle to the upper one."""
     for a in range(S.shape[0]):
         for b in range(a):
             S[b, a] = S[a, b]
-    return log_determinant
 
 
 @jitable
@@ -195,7 +202,7 @@ def _form(N, S, columns):  # type: ignore[no-untyped-def]  # compiled
 @jitable
 def _marginal(x, t, grad):  # type: ignore[no-untyped-def]  # compiled
     """Fill grad and return the marginal log density of x; ``t`` holds addresses and shapes of the data."""
-    priors, tree, places, sums, coefficients, numbers = unpack(t)
+    priors, tree, places, sums, coefficients, numbers, classes = unpack(t)
     terms, table, lkj = priors
     held, alone = numbers[HELD] > 0.0, numbers[ALONE] > 0.0
     n_terms, m, widest = terms.shape[0], sums[4].shape[0], np.int64(numbers[WIDEST])
@@ -212,7 +219,15 @@ def _marginal(x, t, grad):  # type: ignore[no-untyped-def]  # compiled
     s = 1.0 / (sigma * sigma)
     H = (np.empty(sums[0].shape[0]), np.empty(sums[1].shape[0]), np.empty(sums[2].shape))
     T = np.empty(sums[3].shape)
-    value = log_prior + numbers[CONSTANT] - 0.5 * eliminate(terms, tree, places, sums, alone, M, H, T, S)
+    n_classes, q = classes[1].shape[0], terms[0, Q] if n_terms else 0
+    W = np.empty((n_classes, q, q))
+    if n_classes:
+        copy_table(sums[4], S)
+        log_determinant = factor_classes(M, q, classes, H[0], W, S)
+        _mirror(S)
+    else:
+        log_determinant = eliminate(terms, tree, places, sums, alone, M, H, T, S)
+    value = log_prior + numbers[CONSTANT] - 0.5 * log_determinant
     if held:
         hold(values, coefficients, v)
     else:
@@ -220,8 +235,9 @@ def _marginal(x, t, grad):  # type: ignore[no-untyped-def]  # compiled
     if not math.isfinite(value):
         return -math.inf
     _second_moments(math.sqrt(s), A, v, N)
-    if alone:
-        q = terms[0, Q]
+    if n_classes:
+        class_moments(N, classes, H[0], W, np.empty((2, q, q)), K[0, :q, :q])
+    elif alone:
         level_moments(N, H[0], T, np.empty((q, N.shape[1])), K[0, :q, :q])
     else:
         z, u = np.empty((T.shape[0], N.shape[1])), np.empty((T.shape[0], N.shape[1]))

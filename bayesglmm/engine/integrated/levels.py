@@ -9,7 +9,7 @@ import math
 
 from bayesglmm.compiled import jitable
 
-__all__ = ["LARGE", "factor_level", "factor_levels", "level_moments", "spread_level"]
+__all__ = ["LARGE", "add_whole", "factor_level", "factor_levels", "level_moments", "spread_level"]
 
 #: Pivots are multiplied up to here before a logarithm is taken.
 LARGE = 1e100
@@ -78,6 +78,27 @@ def factor_levels(M, q, C, D, L, T, S):  # type: ignore[no-untyped-def]  # compi
 
 
 @jitable
+def add_whole(L, own, X, second):  # type: ignore[no-untyped-def]  # compiled
+    """Add L^-T X L^-1 to ``second`` (q, q), L the lower triangle at ``own``; X is overwritten."""
+    q = X.shape[0]
+    for k in range(q - 1, -1, -1):  # L^-T from the left
+        inverse = 1.0 / L[own + k * q + k]
+        for l in range(q):
+            value = X[k, l]
+            for h in range(k + 1, q):
+                value -= L[own + h * q + k] * X[h, l]
+            X[k, l] = value * inverse
+    for l in range(q - 1, -1, -1):  # L^-1 from the right
+        inverse = 1.0 / L[own + l * q + l]
+        for k in range(q):
+            value = X[k, l]
+            for h in range(l + 1, q):
+                value -= L[own + h * q + l] * X[k, h]
+            X[k, l] = value * inverse
+            second[k, l] += X[k, l]
+
+
+@jitable
 def level_moments(N, L, T, U, second):  # type: ignore[no-untyped-def]  # compiled
     """Add to ``second`` (q, q) the sum over levels of L^-T (I + U U') L^-1, U = T N; ``U`` (q, m) is work space."""
     q, m = second.shape[0], N.shape[0]
@@ -96,18 +117,4 @@ def level_moments(N, L, T, U, second):  # type: ignore[no-untyped-def]  # compil
                     value += U[k, x] * U[l, x]
                 X[k, l] = value
                 X[l, k] = value
-        for k in range(q - 1, -1, -1):  # L^-T from the left
-            inverse = 1.0 / L[own + k * q + k]
-            for l in range(q):
-                value = X[k, l]
-                for h in range(k + 1, q):
-                    value -= L[own + h * q + k] * X[h, l]
-                X[k, l] = value * inverse
-        for l in range(q - 1, -1, -1):  # L^-1 from the right
-            inverse = 1.0 / L[own + l * q + l]
-            for k in range(q):
-                value = X[k, l]
-                for h in range(l + 1, q):
-                    value -= L[own + h * q + l] * X[k, h]
-                X[k, l] = value * inverse
-                second[k, l] += X[k, l]
+        add_whole(L, own, X, second)

@@ -12,6 +12,7 @@ from support.models import make_design, make_frame
 
 from bayesglmm.density import JointDensity
 from bayesglmm.engine.integrated import GaussianMarginal
+from bayesglmm.engine.integrated.classes import Classes
 from bayesglmm.errors import NotAvailableError
 from bayesglmm.parameters import build_parameters
 from bayesglmm.priors import Prior
@@ -107,6 +108,36 @@ def assert_integral(joint: JointDensity, marginal: GaussianMarginal) -> None:
         free, _, precision, point = conditional(joint, marginal, x)
         expected = joint(point) + 0.5 * len(free) * np.log(2 * np.pi) - 0.5 * np.linalg.slogdet(precision)[1]
         np.testing.assert_allclose(evaluate(x)[0], expected, rtol=1e-11, atol=1e-10)
+
+
+def two_kinds_of_levels():
+    """Return data of 12 levels, 8 seen at three times and 4 at four, so that Z' W Z takes two values."""
+    lengths = [3] * 8 + [4] * 4
+    level = np.repeat(np.arange(12), lengths)
+    time = np.concatenate([np.arange(n) for n in lengths]).astype(float)
+    return make_frame(len(level)).assign(level=level, time=time)
+
+
+BALANCED = ["(1 | level)", "(1 + time | level)", "(1 + time || level)", "(1 + time + I(time**2) | level)"]
+
+
+@pytest.mark.parametrize("term", BALANCED)
+def test_equal_levels_are_factored_once(term, monkeypatch):
+    joint, marginal = build(f"normal ~ x0 + time + {term}", two_kinds_of_levels())
+    assert sorted(marginal._classes.counts) == [4, 8]
+    assert_integral(joint, marginal)
+    x = random_theta(marginal, 4)
+    value, gradient = marginal.evaluator()(x)
+    monkeypatch.setattr(GaussianMarginal, "_classes", Classes.none())
+    _, one_by_one = build(f"normal ~ x0 + time + {term}", two_kinds_of_levels())
+    expected, slopes = one_by_one.evaluator()(x)
+    np.testing.assert_allclose(value, expected, rtol=1e-13)
+    np.testing.assert_allclose(gradient, slopes, rtol=1e-11, atol=1e-11)
+
+
+def test_levels_that_differ_are_taken_one_by_one():
+    _, marginal = build("normal ~ x0 + (1 + x0 | a)")
+    assert not len(marginal._classes.counts)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
