@@ -178,10 +178,10 @@ class GLMM:
             1000 where it has to find a metric; the others have their own defaults.
         seed : int, optional
             The same seed gives the same draws on the same machine; a fresh one is drawn and recorded if left out.
-        sampler : {"auto", "pymc", "nutpie", "numpyro"}, optional
+        sampler : {"auto", "pymc", "nutpie", "numpyro", "blackjax"}, optional
             ``"auto"`` (the default) samples the compiled density; the others sample the PyMC graph, to check one
             against another. ``"nutpie"`` moves through the linear map of a penalised fit, as ``"auto"`` does (without a
-            fit, in the graph's own coordinates; ``posterior.tree["sample_stats"].attrs`` says which), the other two in
+            fit, in the graph's own coordinates; ``posterior.tree["sample_stats"].attrs`` says which), the others in
             the graph's own.
         cores : int, optional
             Chains that run at a time, as many as there are processors if left out; ``"pymc"`` runs them one by one.

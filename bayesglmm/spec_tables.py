@@ -82,7 +82,7 @@ class SampleTable(_Table):
     tune: int | None = Field(default=None, ge=1, le=1_000_000)
     chains: int = Field(default=4, ge=1, le=1000)
     seed: int | None = Field(default=None, ge=0, lt=2**63)
-    sampler: Literal["auto", "pymc", "nutpie", "numpyro"] = "auto"
+    sampler: Literal["auto", "pymc", "nutpie", "numpyro", "blackjax"] = "auto"
     target_accept: float | None = Field(default=None, ge=0.5, lt=1.0)
     max_depth: int = Field(default=10, ge=1, le=20)
 

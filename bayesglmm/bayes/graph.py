@@ -1,4 +1,4 @@
-"""NUTS on the PyMC graph: PyMC's, nutpie's or numpyro's, for checking one sampler against another.
+"""NUTS on the PyMC graph: PyMC's, nutpie's, numpyro's or blackjax's, for checking one sampler against another.
 
 nutpie samples the graph's compiled function through the linear map of a penalised fit; the others sample it as it is.
 """
@@ -35,7 +35,14 @@ __all__ = ["sample_graph", "sample_mapped_graph", "stored_variables"]
 _MAPPED = "those of the PyMC graph, through the linear map of a penalised fit"
 
 #: What each sampler calls the largest tree depth.
-_DEPTH_OPTION = {"pymc": "max_treedepth", "nutpie": "max_treedepth", "numpyro": "max_tree_depth"}
+_DEPTH_OPTION = {
+    "pymc": "max_treedepth",
+    "nutpie": "max_treedepth",
+    "numpyro": "max_tree_depth",
+    "blackjax": "max_num_doublings",
+}
+#: Samplers that come with an extra of this package.
+_EXTRAS = ("numpyro", "blackjax")
 
 
 def sample_graph(model: Any, design: Design, settings: SampleSettings) -> RawDraws:
@@ -48,9 +55,10 @@ def sample_graph(model: Any, design: Design, settings: SampleSettings) -> RawDra
     SamplingError
         The sampler could not start, or the run was interrupted before the first draw.
     """
-    if settings.sampler == "numpyro" and importlib.util.find_spec("numpyro") is None:
+    own = settings.sampler
+    if own in _EXTRAS and importlib.util.find_spec(own) is None:
         raise NotAvailableError(
-            'sampler="numpyro" needs numpyro, which is not installed: pip install "bayesglmm[numpyro]", or use '
+            f'sampler="{own}" needs {own}, which is not installed: pip install "bayesglmm[{own}]", or use '
             'sampler="nutpie".'
         )
     assert settings.tune is not None  # SampleSettings.checked knows what each of these samplers needs

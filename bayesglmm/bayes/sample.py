@@ -75,7 +75,10 @@ def _sample_graph(model: Any, density: JointDensity, settings: SampleSettings) -
 def _sample_given(model: Any, density: JointDensity, settings: SampleSettings) -> RawDraws:
     """Check a graph of the user's own against the model's, and sample it."""
     if settings.sampler == "auto":
-        message = 'a graph is sampled by PyMC\'s samplers only; write sampler="nutpie" ("pymc", "numpyro") beside it.'
+        message = (
+            'a graph is sampled by PyMC\'s samplers only; write sampler="nutpie" ("pymc", "numpyro", "blackjax") '
+            "beside it."
+        )
         raise SpecificationError([Problem("graph", message)])
     # Built afresh: what was changed may be the very object that GLMM.pymc keeps.
     reference = build_pymc_model(density.design, density.parameters)

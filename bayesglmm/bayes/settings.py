@@ -19,11 +19,12 @@ SAMPLERS = {
     "pymc": "the PyMC graph with PyMC's NUTS",
     "nutpie": "the PyMC graph with nutpie's NUTS",
     "numpyro": "the PyMC graph with numpyro's NUTS (needs the extra bayesglmm[numpyro])",
+    "blackjax": "the PyMC graph with blackjax's NUTS (needs the extra bayesglmm[blackjax])",
 }
 
 #: Warm-up iterations of the graph's samplers; "auto" decides by the coordinates that it finds (see `target`).
-_ACCEPT = {"auto": None, "nutpie": 0.8, "pymc": 0.8, "numpyro": 0.8}
-_WARM_UP = {"auto": None, "nutpie": 400, "pymc": 1000, "numpyro": 1000}
+_ACCEPT = {"auto": None, "nutpie": 0.8, "pymc": 0.8, "numpyro": 0.8, "blackjax": 0.8}
+_WARM_UP = {"auto": None, "nutpie": 400, "pymc": 1000, "numpyro": 1000, "blackjax": 1000}
 
 
 @dataclass(frozen=True)

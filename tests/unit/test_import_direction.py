@@ -93,6 +93,7 @@ def test_only_the_graph_and_the_samplers_import_pymc() -> None:
             "pytensor",
             "nutpie",
             "numpyro",
+            "blackjax",
             "bambi",
         }
         if uses:

@@ -59,12 +59,17 @@ def run(model: bg.GLMM, monkeypatch, result: object, sampler: str = "nutpie", **
 
 @pytest.mark.parametrize("sampler", [s for s in SAMPLERS if s != "auto"])
 def test_settings_are_handed_on(model, monkeypatch, sampler):
-    if sampler == "numpyro":
+    if sampler in ("numpyro", "blackjax"):
         monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
     raw, told = run(
         model, monkeypatch, answer(model, [20] * 3, 3, 20), sampler, seed=9, tune=5, target_accept=0.9, max_depth=7
     )
-    depth = {"pymc": "max_treedepth", "nutpie": "max_treedepth", "numpyro": "max_tree_depth"}[sampler]
+    depth = {
+        "pymc": "max_treedepth",
+        "nutpie": "max_treedepth",
+        "numpyro": "max_tree_depth",
+        "blackjax": "max_num_doublings",
+    }[sampler]
     assert told["nuts"] == {"target_accept": 0.9, depth: 7}
     assert (told["draws"], told["tune"], told["chains"], told["random_seed"]) == (20, 5, 3, 9)
     assert told["cores"] == (1 if sampler == "pymc" else 2)
@@ -138,7 +143,8 @@ def test_other_errors_are_not_hidden(model, monkeypatch):
         run(model, monkeypatch, ValueError("something else"))
 
 
-def test_numpyro_that_is_not_installed(model, monkeypatch):
+@pytest.mark.parametrize("sampler", ["numpyro", "blackjax"])
+def test_an_extra_that_is_not_installed(model, monkeypatch, sampler):
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(bg.NotAvailableError, match=r'needs numpyro.* pip install "bayesglmm\[numpyro\]"'):
-        run(model, monkeypatch, None, "numpyro")
+    with pytest.raises(bg.NotAvailableError, match=rf'needs {sampler}.* pip install "bayesglmm\[{sampler}\]"'):
+        run(model, monkeypatch, None, sampler)

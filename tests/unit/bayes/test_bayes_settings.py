@@ -56,7 +56,7 @@ def test_no_more_cores_than_chains():
             for v in (0.4, 1.0, 95, "0.9", True, np.nan)
         ),
         *(("progress", v, "is neither True nor False") for v in ("no", 1, None)),
-        *(("sampler", v, "is not one of auto, pymc, nutpie, numpyro.") for v in ("stan", None, ["auto"], 3)),
+        *(("sampler", v, "is not one of auto, pymc, nutpie, numpyro, blackjax.") for v in ("stan", None, ["auto"], 3)),
     ],
 )
 def test_what_is_out_of_range_is_refused(setting, value, words):
