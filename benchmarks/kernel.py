@@ -1,10 +1,11 @@
-"""Nanoseconds a row: our pass over the rows beside a loop in C that does nothing but exp, log1p and the sums.
+"""Nanoseconds a row: our pass over the rows beside loops in C that do nothing but exp, log1p and the sums.
 
     python benchmarks/kernel.py [--rounds 60] [--output FILE]
 
 Bernoulli-logit rows, three common columns, two crossed factors. All run in one process and in turn, round after round:
 on a busy machine times move by half, the ratios of one round much less. The C loop (kernel.c) is built with the
-compiler that is found; it is given the predictor, while the pass works it out and collects the scores.
+compiler that is found; it is given the predictor, while the pass works it out and collects the scores. A second one,
+written by hand for this one family and these two factors, does that too.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ Nanoseconds a row, the fastest round; in brackets the median over rounds of the 
 Bernoulli-logit rows. *C*: exp, log1p and the sums of l and of dl/deta, the predictor given. *Rows alone*: our row
 function with weights and sizes, the predictor given, all scores stored. *Offset*: the pass without X and groups.
 *X*: with {COLUMNS} common columns. *X and groups*: with crossed factors of {LEVELS[0]} and {LEVELS[1]} levels as well,
-which is all that the gradient of a mixed model needs of its rows.
+which is all that the gradient of a mixed model needs of its rows. *C, gradient*: a loop in C with the same sums
+(X'score, Z'score), for this family, without weights, sizes and slopes; *pass to it*: the ratio of our pass to it.
 """
 LIMITS = """\
 What limits: *rows alone* are bound by arithmetic, some 60 vector instructions for eight rows, two of them divisions.
@@ -75,14 +77,31 @@ def compiler() -> str:
 
 
 def build(folder: Path) -> Any:
-    """Compile kernel.c and return its loop."""
+    """Compile kernel.c and return its two loops."""
     library = folder / "kernel.so"
     subprocess.run(
         [compiler(), *FLAGS, "-shared", "-fPIC", str(HERE / "kernel.c"), "-o", str(library), "-lm"], check=True
     )
-    loop = ctypes.CDLL(str(library)).logit_rows
+    found = ctypes.CDLL(str(library))
+    loop, gradient = found.logit_rows, found.logit_gradient
     loop.argtypes, loop.restype = [ctypes.c_int64] + [ctypes.c_void_p] * 3, None
-    return loop
+    gradient.argtypes, gradient.restype = [ctypes.c_int64] * 3 + [ctypes.c_void_p] * 7, ctypes.c_double
+    return loop, gradient
+
+
+def by_hand(gradient: Any, arguments: tuple[Any, ...]) -> tuple[Call, np.ndarray, np.ndarray]:
+    """Return a call of the gradient written in C, and where it leaves X'score and Z'score."""
+    rows, Xt, _, codes, _, beta, u, *_ = arguments
+    g_beta, gu = np.zeros(len(beta)), np.zeros(len(u))
+    addresses = [a.ctypes.data for a in (rows, Xt, codes, beta, u, g_beta, gu)]
+    n = rows.shape[1]
+
+    def call() -> float:
+        g_beta[:] = 0.0
+        gu[:] = 0.0
+        return float(gradient(n, len(beta), LEVELS[0], *addresses))
+
+    return call, g_beta, gu
 
 
 def problem(n: int, levels: tuple[int, ...] = LEVELS, columns: int = COLUMNS) -> tuple[Any, ...]:
@@ -125,8 +144,9 @@ def in_turn(calls: dict[str, Call], n: int, rounds: int) -> dict[str, np.ndarray
     return {name: np.array(seconds) for name, seconds in spent.items()}
 
 
-def calls(loop: Any, n: int) -> dict[str, Call]:
+def calls(loops: Any, n: int) -> dict[str, Call]:
     """Return what is compared at n rows, after a check that all find the same sums."""
+    loop, gradient = loops
     arguments, bare, plain = problem(n), problem(n, (), COLUMNS), problem(n, (), 0)
     rows, eta, sums, score = arguments[0], predictor(arguments), np.empty(2), np.empty(n)
     value_gradient = compile_rows(ROW).value_gradient
@@ -134,7 +154,12 @@ def calls(loop: Any, n: int) -> dict[str, Call]:
     loop(*given)
     np.testing.assert_allclose(sums[0], whole_pass(*arguments)[0], rtol=1e-10)
     np.testing.assert_allclose(sums[1], arguments[-1][: LEVELS[0]].sum(), rtol=1e-8, atol=1e-9 * n)
+    hand, g_beta, gu = by_hand(gradient, arguments)
+    np.testing.assert_allclose(hand(), whole_pass(*arguments)[0], rtol=1e-10)
+    np.testing.assert_allclose(g_beta, arguments[-2], rtol=1e-8, atol=1e-9 * n)
+    np.testing.assert_allclose(gu, arguments[-1], rtol=1e-8, atol=1e-9 * n)
     return {
+        "hand": hand,
         "C": lambda: loop(*given),
         "rows": lambda: value_gradient(rows[0], rows[1], rows[2], eta, 1.0, score),
         "offset": lambda: whole_pass(*plain),
@@ -189,13 +214,14 @@ def report(table: dict[int, dict[str, np.ndarray]], threads: dict[int, tuple[flo
         f"- load average over a minute: {before} before, {load()} after (the benchmark's own process included)",
         "",
         ABOUT,
-        "| rows | C | rows alone | pass, offset | pass, X | pass, X and groups |",
-        "|---|---|---|---|---|---|",
+        "| rows | C | rows alone | pass, offset | pass, X | pass, X and groups | C, gradient | pass to it |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for n, spent in table.items():
         cells = [
             f"{spent[k].min():.2f} ({np.median(spent[k] / spent['C']):.2f})" for k in ("rows", "offset", "X", "pass")
         ]
+        cells += [f"{spent['hand'].min():.2f}", f"{np.median(spent['pass'] / spent['hand']):.2f}"]
         lines.append(f"| {n:,} | {spent['C'].min():.2f} | {' | '.join(cells)} |")
     few, most = 10_000, max(table)
     ratio = {n: float(np.median(table[n]["pass"] / table[n]["C"])) for n in (few, most)}
@@ -220,8 +246,8 @@ def main() -> None:
     arguments = parser.parse_args()
     before = load()
     with tempfile.TemporaryDirectory() as folder:
-        loop = build(Path(folder))
-        table = {n: in_turn(calls(loop, n), n, arguments.rounds) for n in SIZES}
+        loops = build(Path(folder))
+        table = {n: in_turn(calls(loops, n), n, arguments.rounds) for n in SIZES}
     threads = {n: scaling(n, 7) for n in (10_000, 1_000_000)}
     text = report(table, threads, before)
     print(text)
