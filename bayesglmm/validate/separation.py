@@ -18,7 +18,7 @@ from bayesglmm.errors import Problem
 from bayesglmm.validate.limits import directions
 from bayesglmm.validate.words import first_of
 
-__all__ = ["Separation", "find_separation", "separation_warnings"]
+__all__ = ["Separation", "find_ordered_separation", "find_separation", "separation_warnings"]
 
 #: Beyond this many coefficients the linear programs take seconds.
 _MOST_COEFFICIENTS: Final = 100
@@ -50,9 +50,10 @@ class Separation:
 
 def separation_warnings(design: Design) -> list[Problem]:
     """Return that the fixed-effects part separates the response, if it does, or that this was not checked."""
-    pull = directions(design)
     p = len(design.coefficients)
-    if not pull.any() or not p or _all_one_way(pull):
+    cutpoints = sum(part.size for part in design.family_parts if part.kind == "ordered")
+    pull = directions(design)
+    if not p or not (cutpoints or (pull.any() and not _all_one_way(pull))):
         return []
     if p > _MOST_COEFFICIENTS or design.X.size > _MOST_ENTRIES:
         message = (
@@ -61,7 +62,10 @@ def separation_warnings(design: Design) -> list[Problem]:
             "in a classical fit are its sign."
         )
         return [Problem("common part", message, "separation not checked")]
-    found = find_separation(design.X, pull, design.has_intercept)
+    if cutpoints:
+        found = find_ordered_separation(design.X, design.y, cutpoints)
+    else:
+        found = find_separation(design.X, pull, design.has_intercept)
     return [] if found is None else [_sentence(design, found)]
 
 
@@ -123,6 +127,33 @@ def find_separation(X: np.ndarray, pull: np.ndarray, intercept: bool = False) ->
         constant = direction[0] - direction @ mean
         direction[0] = constant if abs(constant) > _GAIN * size else 0.0
     return Separation(direction, gain > _GAIN, complete)
+
+
+def find_ordered_separation(X: np.ndarray, y: np.ndarray, cutpoints: int) -> Separation | None:
+    """Return the same for ordered categories, or None if there is none.
+
+    A row in category k gains where c_k - x'd rises and c_(k-1) - x'd falls; where both went one way its probability
+    would end at 0. So each row stands for two rows of a binary response, at most, with the cutpoints as columns.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, p)
+        Without an intercept; of full rank with one.
+    y : ndarray, shape (n,)
+        Categories 0, ..., cutpoints, each of them seen.
+    cutpoints : int
+        Their number.
+    """
+    category = y.astype(np.intp)
+    below, above = np.flatnonzero(category < cutpoints), np.flatnonzero(category > 0)
+    owner = np.concatenate([below, above])
+    pull = np.repeat(np.array([1, -1], dtype=np.int8), [len(below), len(above)])
+    columns = np.eye(cutpoints)[np.concatenate([category[below], category[above] - 1])]
+    found = find_separation(np.hstack([columns, X.mean(axis=0) - X[owner]]), pull)
+    if found is None:
+        return None
+    gaining = np.bincount(owner, found.gaining, len(y)) > 0
+    return Separation(found.direction[cutpoints:], gaining, found.complete)
 
 
 def _best(X: np.ndarray, pull: np.ndarray, objective: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

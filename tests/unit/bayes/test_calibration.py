@@ -1,46 +1,21 @@
-"""Simulation-based calibration (Talts et al. 2018): parameters from the prior, data from the parameters, uniform ranks.
+"""Simulation-based calibration of geometries that are hard, and of structures (see tests/support/calibration.py).
 
-If the sampler draws from the posterior, the rank of the true value among thinned draws is uniform on 0, ..., L. Ranks
-of every coefficient, standard deviation, correlation and sigma are counted in ten bins: chi-square on 9 degrees of
-freedom, p above 1e-4 for each, and the mean rank within 4 standard errors of the middle (28 parameters, seeds fixed: a
-false alarm in 200). With 200 replications a posterior that is too narrow by 40 % is always found, one that is off by
+Ranks of every coefficient, standard deviation, correlation and sigma are counted in ten bins: chi-square on 9 degrees
+of freedom, p above 1e-4 for each, and the mean rank within 4 standard errors of the middle (28 parameters, seeds fixed:
+a false alarm in 200). With 200 replications a posterior that is too narrow by 40 % is always found, one that is off by
 0.4 of its standard deviation nine times out of ten.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
-import pandas as pd
 import pytest
-from scipy import stats
-
-import bayesglmm as bg
+from support.calibration import REPLICATIONS, Study, drift, p_value, ranks
 
 pytestmark = pytest.mark.filterwarnings("ignore::bayesglmm.errors.DataWarning")
 
-REPLICATIONS, CHAINS, DRAWS, THIN, BINS = 200, 2, 250, 5, 10
 NORMAL = ("Normal", {"mu": 0, "sigma": 1})
 HALF_NORMAL = ("HalfNormal", {"sigma": 1})
-
-
-@dataclass(frozen=True)
-class Study:
-    """A model and its columns without the response; ``placeholder`` is any response that the family takes."""
-
-    formula: str
-    family: str
-    columns: Mapping[str, np.ndarray]
-    placeholder: np.ndarray
-    priors: Mapping[str, Any]
-    residual: str | None = None
-
-    def model(self, y: np.ndarray) -> bg.GLMM:
-        data = pd.DataFrame({**self.columns, "y": y})
-        return bg.GLMM(self.formula, data, family=self.family, priors=self.priors, residual=self.residual)
 
 
 def few_rows_a_group() -> Study:
@@ -80,7 +55,7 @@ def autocorrelated_residuals() -> Study:
     x = np.linspace(-1, 1, len(g)).round(2)
     priors = {"beta": NORMAL, "sd": HALF_NORMAL, "sigma": HALF_NORMAL, "cor(residual)": ("LKJ", {"eta": 2})}
     columns = {"g": g, "t": t, "x": x}
-    return Study("y ~ x + (1 | g)", "gaussian", columns, np.sin(np.arange(26.0)), priors, "ar1(t | g)")
+    return Study("y ~ x + (1 | g)", "gaussian", columns, np.sin(np.arange(26.0)), priors, {"residual": "ar1(t | g)"})
 
 
 def unstructured_residuals() -> Study:
@@ -90,7 +65,7 @@ def unstructured_residuals() -> Study:
     t, x = np.concatenate(visits), np.linspace(-1, 1, len(g)).round(2)
     priors = {"beta": NORMAL, "sigma": HALF_NORMAL, "cor(residual)": ("LKJ", {"eta": 1})}
     columns = {"g": g, "t": t, "x": x}
-    return Study("y ~ x", "gaussian", columns, np.sin(np.arange(24.0)), priors, "us(t | g)")
+    return Study("y ~ x", "gaussian", columns, np.sin(np.arange(24.0)), priors, {"residual": "us(t | g)"})
 
 
 STUDIES = {
@@ -104,49 +79,6 @@ STUDIES = {
         unstructured_residuals,
     )
 }
-
-
-def parameters_of(draws: Any) -> dict[str, np.ndarray]:
-    """Return each parameter but the group effects, flat over chains and draws; of a correlation matrix one entry."""
-    found = {}
-    for name, variable in draws.data_vars.items():
-        if str(name).startswith("u_"):
-            continue
-        values = variable.values.reshape(variable.shape[0] * variable.shape[1], -1)
-        if str(name).startswith("cor_"):
-            values = values[:, [1]] if values.shape[1] == 4 else values
-        found |= {f"{name}[{k}]": values[:, k] for k in range(values.shape[1])}
-    return found
-
-
-def ranks(study: Study, seed: int) -> pd.DataFrame:
-    """Return the rank of every parameter's true value among thinned draws, one row a replication."""
-    simulated = study.model(study.placeholder).prior_predictive(draws=REPLICATIONS, seed=seed)
-    truths = parameters_of(simulated["prior"].to_dataset())
-    responses = simulated["prior_predictive"]["y"].values[0]
-    if study.family != "gaussian":
-        responses = responses.astype(np.int64)
-    rows = []
-    for k, y in enumerate(responses):
-        posterior = study.model(y).sample(draws=DRAWS, chains=CHAINS, cores=1, seed=k, progress=False)
-        draws = parameters_of(posterior.tree["posterior"].to_dataset())
-        assert draws.keys() == truths.keys()
-        rows.append({name: int((values[::THIN] < truths[name][k]).sum()) for name, values in draws.items()})
-    return pd.DataFrame(rows)
-
-
-def p_value(counted: np.ndarray) -> float:
-    """Return the chi-square probability of ranks 0, ..., L that fill the bins so unevenly."""
-    places = CHAINS * DRAWS // THIN + 1
-    edges = np.linspace(0, places, BINS + 1).round()
-    expected = np.diff(edges) / places * len(counted)
-    return float(stats.chisquare(np.histogram(counted, bins=edges)[0], expected).pvalue)
-
-
-def drift(counted: np.ndarray) -> float:
-    """Return how far the mean rank is from the middle, in standard errors: finds a bias that bins do not."""
-    middle = CHAINS * DRAWS // THIN / 2
-    return float((counted.mean() - middle) / (counted.std() / np.sqrt(len(counted))))
 
 
 @pytest.mark.mcmc

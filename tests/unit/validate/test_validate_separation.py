@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bayesglmm.families import FAMILIES, compile_rows
 from bayesglmm.validate.limits import directions
-from bayesglmm.validate.separation import find_separation
+from bayesglmm.validate.separation import find_ordered_separation, find_separation
 
 
 def test_complete_separation(cautions, clean):
@@ -55,6 +55,48 @@ def test_a_cell_of_counts_that_is_all_zero(cautions, clean):
     assert said.startswith("f[b]: quasi-complete separation: this column of X predicts the response of 20 of 60 rows")
     # Under the square-root link the mean is 0 at eta = 0: the estimate is finite.
     assert cautions("deaths ~ f", clean, family="poisson", link="sqrt") == []
+
+
+def grades(values):
+    return pd.Categorical(values, categories=[0, 1, 2, 3], ordered=True)
+
+
+@pytest.mark.parametrize("link", ["logit", "probit", "cloglog"])
+def test_separation_of_ordered_categories(cautions, clean, link):
+    clean["grade"] = grades(np.digitize(clean["x"], [-0.5, 0.3, 0.9]))
+    (said,) = cautions("grade ~ x", clean, family="cumulative", link=link)
+    assert said.startswith("x: complete separation: this column of X predicts the response of all 60 rows")
+
+
+def test_a_level_in_the_highest_category_alone(cautions, clean):
+    clean["grade"] = grades(np.where(clean["f"] == "c", 3, np.arange(60) % 7 % 4))
+    (said,) = cautions("grade ~ f + x", clean, family="cumulative")
+    assert said.startswith("f[c]: quasi-complete separation: this column of X predicts the response of 20 of 60 rows")
+
+
+def test_a_level_in_a_middle_category_alone_has_a_best_place(cautions, clean):
+    clean["grade"] = grades(np.where(clean["f"] == "c", 2, np.arange(60) % 7 % 4))
+    assert cautions("grade ~ f + x", clean, family="cumulative") == []
+
+
+def separates(line, y):
+    """Whether categories do not overlap along a line, and some rows are apart from their neighbours."""
+    lower, upper = (np.array([end(line[y == k]) for k in range(3)]) for end in (np.min, np.max))
+    return bool((upper[:-1] <= lower[1:] + 1e-6).all()) and bool(np.ptp(line) > 1e-3)
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=100, deadline=None)
+def test_ordered_separation_against_all_directions(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(4, 12))
+    y = np.concatenate([[0.0, 1.0, 2.0], rng.integers(0, 3, n - 3)])
+    X = rng.normal(size=(n, 2)).round(1)
+    X -= X.mean(axis=0)
+    found = find_ordered_separation(X, y, 2)
+    angles = np.linspace(0.0, 2.0 * np.pi, 721)
+    around = any(separates(X @ [np.cos(a), np.sin(a)], y) for a in angles)
+    assert separates(X @ found.direction, y) if found is not None else not around
 
 
 def test_too_wide_to_be_checked_is_said(cautions, clean, monkeypatch):
