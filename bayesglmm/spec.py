@@ -239,10 +239,12 @@ def _checked_part(given: Any, name: str, data: Mapping[str, Any]) -> str:
         raise ComplaintsError.one(
             f'{shown(given)} is given together with "y | se(...)", which fixes the dispersion. Leave out one of them.'
         )
-    if name == "dispersion" and data.get("residual") is not None:
+    residual = data.get("residual")
+    if name == "dispersion" and residual is not None and residual.structure == "us":
         message = (
-            f'{shown(given)} is given beside residual = "{data["residual"]}"; correlated residuals have one standard '
-            "deviation in this version. Leave out one of them."
+            f'{shown(given)} is given beside residual = "{residual}"; in this version unstructured correlations come '
+            "with one standard deviation for all rows. Use ar1, car1 or cs beside the dispersion formula, or leave out "
+            "one of the two."
         )
         raise ComplaintsError.one(message, kind=NOT_AVAILABLE)
     return one_sided_text(common)

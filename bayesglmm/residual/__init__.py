@@ -12,6 +12,7 @@ from bayesglmm.residual.code import code_residual
 from bayesglmm.residual.cs import CS
 from bayesglmm.residual.record import ResidualStructure, Whitening
 from bayesglmm.residual.rows import COR_VARIABLE, RESIDUAL, ResidualRows
+from bayesglmm.residual.scales import ResidualScales
 from bayesglmm.residual.us import US
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "RESIDUAL",
     "STRUCTURES",
     "ResidualRows",
+    "ResidualScales",
     "ResidualStructure",
     "Whitening",
     "code_residual",

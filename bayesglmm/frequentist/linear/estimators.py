@@ -75,8 +75,9 @@ class REML:
 
 def _require_applicable(design: Design, method: str) -> None:
     """Raise SpecificationError unless the response is gaussian with the identity link, FitError for too wide a tail."""
-    require_one_dispersion(design, method)
-    if not design.is_linear:
+    if design.residual is None:
+        require_one_dispersion(design, method)
+    if not design.family_link.linear:
         raise SpecificationError(
             f"method {method!r} is for gaussian responses with the identity link, and this model is "
             f"{design.spec.family} with the {design.spec.link} link; use 'laplace', 'agq' or 'mcml'."
