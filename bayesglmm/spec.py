@@ -31,6 +31,7 @@ from bayesglmm.priors.frozen import FrozenDict
 from bayesglmm.priors.prior import Prior
 from bayesglmm.priors.reading import read_priors
 from bayesglmm.spec_problems import NOT_AVAILABLE, ComplaintsError, kind_of, located, refuse, shown
+from bayesglmm.title import model_title
 
 __all__ = ["ModelSpec"]
 
@@ -170,6 +171,17 @@ class ModelSpec(BaseModel):
                 yield name, getattr(self, name)
         if self.residual is not None:
             yield "residual", str(self.residual)
+
+    @property
+    def beside(self) -> dict[str, str]:
+        """What is specified beside the formula: texts of ``residuals``, ``dispersion`` and ``zero``, where given."""
+        given = {"residuals": self.residual, "dispersion": self.dispersion, "zero": self.zero}
+        return {what: str(text) for what, text in given.items() if text is not None}
+
+    @property
+    def title(self) -> str:
+        """The model in one line."""
+        return model_title(str(self.formula), self.beside)
 
     @property
     def auxiliary_formulas(self) -> dict[str, Common]:

@@ -75,7 +75,7 @@ class FamilyRows:
 
 
 def sigmas_of(auxiliary: Auxiliary | None, family: np.ndarray) -> np.ndarray:
-    """Return the standard deviation of gaussian residuals at family (draws, K): of all rows (draws, 1) or (draws, n)."""
+    """Return the standard deviation of gaussian residuals at family (draws, K), shape (draws, 1) or (draws, n)."""
     return family[:, :1] if auxiliary is None else auxiliary.simulation(auxiliary.working(family))[0]
 
 

@@ -74,7 +74,7 @@ def simulate_prior(design: Design, parameters: Parameters, draws: int, seed: int
             "observed_data": xr.Dataset(observed, coords=rows),
         }
     )
-    tree.attrs = {"title": str(design.spec.formula), "seed": seed, "data_fingerprint": design.fingerprint}
+    tree.attrs = {"title": design.spec.title, "seed": seed, "data_fingerprint": design.fingerprint}
     return tree
 
 

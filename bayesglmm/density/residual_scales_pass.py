@@ -36,7 +36,9 @@ _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 _SOURCES = ("residual_scales_pass", "residual_likelihood", "residual_pass", "row_pass", "layout", "addresses")
 
 
-def scaled_pass_arrays(design: Design, layout: Layout, eta_lkj: float, scales: ResidualScales) -> tuple[np.ndarray, ...]:
+def scaled_pass_arrays(
+    design: Design, layout: Layout, eta_lkj: float, scales: ResidualScales
+) -> tuple[np.ndarray, ...]:
     """Return all arrays that the pass reads, each C-contiguous, rows in the order of `ResidualRows`."""
     residual = design.residual
     assert residual is not None

@@ -8,8 +8,8 @@ Derivatives in the correlation coordinates: the penalised residual sum of square
 only the whitening of its residuals moves; log|X'V^-1X| likewise, column by column of X; and d log|H| is
 2 sum_i a_i' H^-1 da_i with a_i the rows of L^-1 Z Lambda.
 
-Where standard deviations differ by row (`ResidualScales`), rows are divided by them as well: R stands for D R D / sigma^2
-with a sigma that is given, and the coordinates x begin with the coefficients of log D.
+Where standard deviations differ by row (`ResidualScales`), rows are divided by them as well: R stands for
+D R D / sigma^2 with a sigma that is given, and the coordinates x begin with the coefficients of log D.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ class CorrelatedCriterion:
 
     def natural(self, v: np.ndarray) -> np.ndarray:
         """Return the natural scale of each entry of v."""
-        theta, x = self.split(v)
+        _, x = self.split(v)
         _, criterion = self.at(x)
         assert criterion is not None
         scales = self.mixed.scales
