@@ -126,12 +126,16 @@ class CorrelatedMixed:
         return replace(self, design=self.design.with_response(y))
 
     def at(self, x: np.ndarray) -> Whitened | None:
-        """Return the model whitened at the coordinates x (c,); None where R is singular to rounding."""
+        """Return the model whitened at the coordinates x (c,); None where R, or whitened X, is singular to rounding."""
         white = self.whiten(x)
         if white is None:
             return None
         logs = -white.whitening.log_determinant
-        return Whitened(LinearMixed.with_effects(white.design, white.effects, self.pattern, logs), white.whitening)
+        try:
+            model = LinearMixed.with_effects(white.design, white.effects, self.pattern, logs)
+        except np.linalg.LinAlgError:
+            return None  # standard deviations so large that rows which tell coefficients apart weigh nothing
+        return Whitened(model, white.whitening)
 
     def whiten(self, x: np.ndarray) -> WhiteRows | None:
         """Whiten the rows at the coordinates x (c,); None where R is singular to rounding."""

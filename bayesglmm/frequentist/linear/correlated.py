@@ -90,6 +90,7 @@ class CorrelatedFit:
             optimum = self._maximise(criterion, v)
             if start is None:
                 optimum = self._second_look(criterion, first, optimum)
+            self._require_spread(criterion, optimum.x)
             optimum = self._at_bound(criterion, optimum)
             return self._assemble(criterion, optimum)
 
@@ -164,13 +165,9 @@ class CorrelatedFit:
 
     def _assemble(self, criterion: CorrelatedCriterion, relative: Optimum) -> Fit:
         working, design = self.working, self.design
+        self._require_spread(criterion, relative.x)
         profiled, at, white = criterion.require(relative.x)
         sigma = profiled.sigma(at)
-        if not sigma * self._least(relative.x) > _VANISHED * working.scales.scale:
-            raise FitError(
-                "sigma goes to 0: the model reproduces the response exactly, and the likelihood grows without bound. "
-                "Look for a constant response, a predictor that determines it, or as many effects as rows."
-            )
         covariance = sigma**2 * white.model.covariance(at)
         optimum = criterion.in_working_parameters(relative, working, covariance)
         fixed = [
@@ -196,10 +193,18 @@ class CorrelatedFit:
             prepared=self,
         )
 
-    def _least(self, v: np.ndarray) -> float:
-        """Return the least standard deviation of a row relative to sigma."""
+    def _require_spread(self, criterion: CorrelatedCriterion, v: np.ndarray) -> None:
+        """Raise FitError where the standard deviation of the residuals, or of those of some rows, goes to 0."""
+        profiled, at, _ = criterion.require(v)
         scales, k = self.mixed.scales, self.working.layout.size
-        return 1.0 if scales is None else float(np.exp(scales.logs(v[k : k + scales.size]).min()))
+        least = 1.0 if scales is None else float(np.exp(scales.logs(v[k : k + scales.size]).min()))
+        if profiled.sigma(at) * least > _VANISHED * self.working.scales.scale:
+            return
+        where = "" if scales is None else " in some of the rows"
+        raise FitError(
+            f"sigma goes to 0{where}: the model reproduces the response exactly, and the likelihood grows without "
+            "bound. Look for a constant response, a predictor that determines it, or as many effects as rows."
+        )
 
     def _singular(self, optimum: Optimum) -> bool:
         rows = self.mixed.rows
