@@ -52,7 +52,7 @@ def model() -> bg.GLMM:
 
 @cache
 def posterior() -> bg.Posterior:
-    return model().sample(draws=500, seed=1, progress=False)
+    return model().sample(seed=1, progress=False)
 
 
 def test_known_truth_is_recovered():
