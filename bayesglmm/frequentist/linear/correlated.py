@@ -11,7 +11,7 @@ from bayesglmm.design import Design
 from bayesglmm.engine.correlated import CorrelatedMixed, straddled
 from bayesglmm.engine.threads import blas_threads
 from bayesglmm.errors import FitError, SpecificationError
-from bayesglmm.frequentist.boundary import boundary_notes
+from bayesglmm.frequentist.boundary import boundary_notes, held_at_bounds
 from bayesglmm.frequentist.components import Estimate, variance_components
 from bayesglmm.frequentist.fit import Fit
 from bayesglmm.frequentist.linear.blups import blup_table
@@ -98,9 +98,10 @@ class CorrelatedFit:
         _, theta, family = self.working.split(self.working.lifted(x))
         # From a bound nothing moves.
         correlations = np.clip(x[self.working.residual], -_FAR, _FAR)
-        if self.mixed.scales is not None:
-            return np.concatenate([theta / self.known_sigma, family, correlations])
-        return np.concatenate([theta / np.exp(family[0]), correlations])
+        scaled = self.mixed.scales is not None
+        sigma = self.known_sigma if scaled else np.exp(family[0])
+        relative = np.where(self.working.layout.scales, theta / sigma, theta)
+        return np.concatenate([relative, family if scaled else np.zeros(0), correlations])
 
     def _maximise(self, criterion: CorrelatedCriterion, v: np.ndarray, held: bool = False) -> Optimum:
         """Return the maximum reached from v = (theta, x); with the one correlation held at v's if ``held``."""
@@ -123,6 +124,7 @@ class CorrelatedFit:
             natural=np.diag(criterion.natural(v)[:q]),
             columns=tuple(column - p for column in working.columns()),
             absorb=absorb,
+            mixes=working.layout.mixes(),
             central=not self.design.is_large,
         )
         return maximise(objective, v[:q])
@@ -169,7 +171,7 @@ class CorrelatedFit:
         profiled, at, white = criterion.require(relative.x)
         sigma = profiled.sigma(at)
         covariance = sigma**2 * white.model.covariance(at)
-        optimum = criterion.in_working_parameters(relative, working, covariance)
+        optimum = held_at_bounds(working, criterion.in_working_parameters(relative, working, covariance))
         fixed = [
             Estimate("fixed", name, float(b), float(se))
             for name, b, se in zip(design.coefficients, optimum.x, np.sqrt(np.diagonal(covariance)), strict=False)

@@ -141,10 +141,12 @@ class CorrelatedCriterion:
         full[q, q] = -2.0 * degrees
         held = np.append(relative.pinned, False)
         full[held], full[:, held] = 0.0, 0.0
-        # From (theta, log sigma, coordinates) to (theta / sigma, coordinates, log sigma).
+        # From (theta, log sigma, coordinates) to (theta / sigma, coordinates, log sigma); parameters of Lambda that are
+        # no sizes are the same in both.
+        times = np.where(working.layout.scales, sigma, 1.0)
         J = np.zeros((q + 1, q + 1))
-        J[:k, :k] = np.eye(k) / sigma
-        J[:k, k] = -theta
+        J[:k, :k] = np.diag(1.0 / times)
+        J[:k, k] = np.where(working.layout.scales, -theta, 0.0)
         J[k:q, k + 1 :] = np.eye(q - k)
         J[q, k] = 1.0
         hessian = np.zeros((working.size, working.size))
@@ -153,9 +155,9 @@ class CorrelatedCriterion:
         pinned = np.zeros(working.size, dtype=bool)
         pinned[working.theta], pinned[working.residual] = relative.pinned[:k], relative.pinned[k:]
         hessian[pinned], hessian[:, pinned] = np.nan, np.nan
-        x = np.concatenate([white.model.beta(at), theta * sigma, [np.log(sigma)], coordinates])
+        x = np.concatenate([white.model.beta(at), theta * times, [np.log(sigma)], coordinates])
         start = np.full(working.size, np.nan)
-        start[working.theta], start[working.residual] = relative.start[:k] * sigma, relative.start[k:]
+        start[working.theta], start[working.residual] = relative.start[:k] * times, relative.start[k:]
         return replace(relative, start=start, x=x, pinned=pinned, hessian=hessian)
 
     def _with_given_sigma(
@@ -163,7 +165,8 @@ class CorrelatedCriterion:
     ) -> Optimum:
         """Return the optimum in x = (beta, theta, coordinates): nothing but beta was profiled out."""
         k, p = working.layout.size, working.n_beta
-        times = np.where(np.arange(len(relative.x)) < k, self.known_sigma, 1.0)
+        times = np.ones(len(relative.x))
+        times[:k][working.layout.scales] = self.known_sigma
         hessian = np.zeros((working.size, working.size))
         hessian[:p, :p] = -np.linalg.inv(covariance)
         hessian[p:, p:] = relative.hessian / np.outer(times, times)
