@@ -29,7 +29,7 @@ __all__ = ["CorrelatedMarginal"]
 
 @dataclass(frozen=True, eq=False)
 class CorrelatedMarginal:
-    """log p(y | beta, theta, sigma, x), x the correlation coordinates; called like a `LaplaceMarginal`.
+    """log p(y | beta, theta, sigma, x), x the coordinates of the whitening; called like a `LaplaceMarginal`.
 
     Attributes
     ----------

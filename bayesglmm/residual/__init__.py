@@ -3,7 +3,8 @@
 Every structure is written by its innovations: with the rows of a group in the order of their times and r the residuals
 over sigma, row i has mean b_i h_i and standard deviation s_i given the rows before it, h_i being linear in these. So
 w_i = (r_i - b_i h_i) / s_i are independent standard normal, and log|R| = 2 sum log s_i: L^-1 r = w for the Cholesky
-factor L of R. One file a structure; `STRUCTURES` is the registry.
+factor L of R. One file a structure; `STRUCTURES` is the registry. Where standard deviations differ by row, r are the
+residuals over their own (`scales`).
 """
 
 from bayesglmm.residual.ar1 import AR1
