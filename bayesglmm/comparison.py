@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from bayesglmm.errors import SpecificationError
-from bayesglmm.formula import columns as columns_of
-from bayesglmm.formula import node_text, parse, parse_residual
+from bayesglmm.formula import node_text, parse
 from bayesglmm.partings import partings
 from bayesglmm.schema import TERMS, number, shown_names, tail_probabilities
+from bayesglmm.title import columns_used, model_title
 
 __all__ = ["Comparison", "Result", "compare"]
 
@@ -50,8 +50,8 @@ class Result(Protocol):
         ...
 
     @property
-    def residual(self) -> str:
-        """Its residual structure; empty if residuals are independent or this is not known."""
+    def beside(self) -> Mapping[str, str]:
+        """What was specified beside the formula, by name; empty if nothing was or this is not known."""
         ...
 
     @property
@@ -227,14 +227,13 @@ def _with_known_terms(results: Sequence[Result], frames: Sequence[pd.DataFrame])
 def _differences(results: Sequence[Result], columns: Sequence[str]) -> Iterator[str]:
     """Say which columns are of other models or data than others."""
     known = [(r, c) for r, c in zip(results, columns, strict=True) if r.formula]
-    if len({(result.formula, result.residual) for result, _ in known}) > 1:
+    if len({_model(result) for result, _ in known}) > 1:
         yield f"These are fits of different models: {'; '.join(f'{c}: {_model(r)}' for r, c in known)}."
     # The fingerprint is of the columns that a model uses: it compares models that use the same ones.
     data: dict[frozenset[str], dict[str, list[str]]] = {}
     for result, column in known:
         if result.fingerprint:
-            term = parse_residual(result.residual) if result.residual else None
-            used = frozenset([*columns_of(parse(result.formula)), *(() if term is None else term.columns)])
+            used = columns_used(result.formula, result.beside)
             data.setdefault(used, {}).setdefault(result.fingerprint, []).append(column)
     for alike in data.values():
         if len(alike) > 1:
@@ -243,7 +242,7 @@ def _differences(results: Sequence[Result], columns: Sequence[str]) -> Iterator[
 
 
 def _model(result: Result) -> str:
-    return f"{result.formula}, residuals {result.residual}" if result.residual else result.formula
+    return model_title(result.formula, result.beside)
 
 
 def _free(heading: str, taken: Sequence[str]) -> str:

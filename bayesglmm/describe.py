@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from bayesglmm.counting import count
 from bayesglmm.design import Design
 from bayesglmm.formula import one_sided_text
 from bayesglmm.left_out import rows_words
@@ -38,10 +39,14 @@ def _response(design: Design) -> str:
         return f"{name}, categories in order: {shown}"
     if design.response_labels:
         failure, success = design.response_labels
-        return f"{name}: {success!r} is a success ({y.sum():.0f} rows), {failure!r} a failure"
+        return f"{name}: {success!r} is a success ({count(round(y.sum()), 'row')}), {failure!r} a failure"
     if design.family.size == "trials":
-        return f"{name}: {y.sum():.0f} successes in {design.size.sum():.0f} trials"
+        return f"{name}: {_successes(round(y.sum()))} in {count(round(design.size.sum()), 'trial')}"
     return f"{name}: {y.min():.4g} to {y.max():.4g}, mean {y.mean():.4g}"
+
+
+def _successes(number: int) -> str:
+    return f"{number} success" if number == 1 else f"{number} successes"
 
 
 def _terms(design: Design) -> Iterator[str]:
@@ -56,12 +61,11 @@ def _terms(design: Design) -> Iterator[str]:
         levels = group.factor.levels
         shown = ", ".join(levels[:3]) + (", ..." if len(levels) > 3 else "")
         kind = "" if group.kind is None else f", {group.kind.name}"
-        yield (
-            f"by {group.name}{kind} ({len(levels)} levels: {shown}): {_effects(group.effects)}, {group.structure.name}"
-        )
+        factor = f"by {group.name}{kind} ({count(len(levels), 'level')}: {shown})"
+        yield f"{factor}: {_effects(group.effects)}, {group.structure.name}"
     rows = design.residual
     if rows is not None:
-        words = f"{len(rows.factor.levels)} groups of at most {rows.largest} rows"
+        words = f"{count(len(rows.factor.levels), 'group')} of at most {rows.largest} rows"
         yield f"residuals {rows.term}: {structure_of(rows).words}; {words}"
 
 

@@ -19,7 +19,7 @@ from bayesglmm.formula import columns
 from bayesglmm.formula.tree import Formula
 from bayesglmm.grouping import INTERCEPT, GroupEffects
 from bayesglmm.priors.defaults import dispersion_default
-from bayesglmm.residual import ResidualRows, structure_of
+from bayesglmm.residual import ResidualRows, ResidualScales, structure_of
 from bayesglmm.spec import ModelSpec
 
 __all__ = ["Design", "NewRows", "offset_of"]
@@ -169,6 +169,14 @@ class Design:
     def n_residual(self) -> int:
         """Number of correlation coordinates of the residual structure."""
         return 0 if self.residual is None else structure_of(self.residual).coordinates(self.residual)
+
+    @functools.cached_property
+    def residual_scales(self) -> ResidualScales | None:
+        """How the standard deviations of correlated residuals differ by row; None where they are all sigma."""
+        if self.residual is None or self.auxiliary is None:
+            return None
+        log_sigma = self.auxiliary.predictors[0]
+        return ResidualScales(self.residual.sorted(log_sigma.columns.T).T, self.residual.sorted(log_sigma.offset))
 
     @property
     def is_linear(self) -> bool:

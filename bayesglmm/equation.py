@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from bayesglmm.design import Design
@@ -42,6 +43,8 @@ def _text(name: str) -> str:
 
 def _distribution(design: Design) -> str:
     se = design.spec.formula.response.se
+    if design.spec.dispersion is not None:
+        return re.sub(r"\\(sigma|phi)\b", r"\\\1_i", design.family.latex)
     return design.family.latex if se is None else design.family.latex_se % f"{_text(se.name)}_i"
 
 

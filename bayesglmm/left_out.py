@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from bayesglmm.counting import count
+
 __all__ = ["rows_words"]
 
 SHOWN = 5
@@ -23,7 +25,7 @@ def rows_words(used: int, left_out: Sequence[object] | pd.Index[Any]) -> str:
         Labels of the rows left out; the first five are shown.
     """
     if not len(left_out):
-        return f"{used} rows"
+        return count(used, "row")
     shown = ", ".join(str(label) for label in left_out[:SHOWN])
     more = ", ..." if len(left_out) > SHOWN else ""
-    return f"{used} rows ({len(left_out)} left out for missing values: {shown}{more})"
+    return f"{count(used, 'row')} ({len(left_out)} left out for missing values: {shown}{more})"

@@ -44,7 +44,8 @@ class GLMM:
         Priors by parameter: ``{"beta": ("Normal", {"mu": 0, "sigma": 2.5}), "sd(female)": ...}``; the most specific key
         wins, the rest have defaults scaled to the data.
     dispersion : str, optional
-        Formula of the logarithm of the dispersion parameter: ``"~ 0 + sex"`` gives each sex a sigma of its own.
+        Formula of the logarithm of the dispersion parameter: ``"~ 0 + sex"`` gives each sex a sigma of its own. Beside
+        ``residual`` (ar1, car1 and cs) these are the standard deviations of the residuals that correlate.
     zero : str, optional
         Formula of the logit of the zero part's probability, for zero-inflated and hurdle families; ``"~ 1"`` if left
         out.

@@ -57,14 +57,14 @@ def write_text(path: Path, text: str) -> None:
 
 def document(run: Run, cautions: Sequence[str] = ()) -> dict[str, Any]:
     """Return a run as one JSON-ready document: model, verdict, comparison rows, fits, run record."""
-    verdict = run.posterior.check()
+    verdict, spec = run.posterior.check(), run.model.spec
     return {
         "schema": 1,
         "title": run.file.title,
-        "formula": str(run.model.spec.formula),
-        **({} if run.model.spec.residual is None else {"residual": str(run.model.spec.residual)}),
-        "family": run.model.spec.family,
-        "link": run.model.spec.link,
+        "formula": str(spec.formula),
+        **{name: str(text) for name in ("residual", "dispersion", "zero") if (text := getattr(spec, name)) is not None},
+        "family": spec.family,
+        "link": spec.link,
         "status": run.status,
         "verdict": {
             "status": verdict.status.value,

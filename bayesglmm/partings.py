@@ -45,7 +45,7 @@ def partings(results: Sequence[Any], frames: Sequence[pd.DataFrame]) -> Iterator
 
 
 def _same_model(one: Any, other: Any) -> bool:
-    same = one.formula == other.formula and one.residual == other.residual
+    same = one.formula == other.formula and dict(one.beside) == dict(other.beside)
     return bool(same and one.fingerprint == other.fingerprint)
 
 

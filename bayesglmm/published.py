@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
@@ -37,7 +38,7 @@ class Published:
     estimand: str = "conditional"
     # Of which model and data they are is not known here.
     formula: ClassVar[str] = ""
-    residual: ClassVar[str] = ""
+    beside: ClassVar[Mapping[str, str]] = MappingProxyType({})
     family: ClassVar[str] = ""
     fingerprint: ClassVar[str] = ""
 

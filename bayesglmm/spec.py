@@ -31,6 +31,7 @@ from bayesglmm.priors.frozen import FrozenDict
 from bayesglmm.priors.prior import Prior
 from bayesglmm.priors.reading import read_priors
 from bayesglmm.spec_problems import NOT_AVAILABLE, ComplaintsError, kind_of, located, refuse, shown
+from bayesglmm.title import model_title
 
 __all__ = ["ModelSpec"]
 
@@ -172,6 +173,17 @@ class ModelSpec(BaseModel):
             yield "residual", str(self.residual)
 
     @property
+    def beside(self) -> dict[str, str]:
+        """What is specified beside the formula: texts of ``residuals``, ``dispersion`` and ``zero``, where given."""
+        given = {"residuals": self.residual, "dispersion": self.dispersion, "zero": self.zero}
+        return {what: str(text) for what, text in given.items() if text is not None}
+
+    @property
+    def title(self) -> str:
+        """The model in one line."""
+        return model_title(str(self.formula), self.beside)
+
+    @property
     def auxiliary_formulas(self) -> dict[str, Common]:
         """The formulas beside that of eta, by the name of the parameter that they are of: ``sigma``, ``zero``."""
         from bayesglmm.families import get_family
@@ -239,10 +251,12 @@ def _checked_part(given: Any, name: str, data: Mapping[str, Any]) -> str:
         raise ComplaintsError.one(
             f'{shown(given)} is given together with "y | se(...)", which fixes the dispersion. Leave out one of them.'
         )
-    if name == "dispersion" and data.get("residual") is not None:
+    residual = data.get("residual")
+    if name == "dispersion" and residual is not None and residual.structure == "us":
         message = (
-            f'{shown(given)} is given beside residual = "{data["residual"]}"; correlated residuals have one standard '
-            "deviation in this version. Leave out one of them."
+            f'{shown(given)} is given beside residual = "{residual}"; in this version unstructured correlations come '
+            "with one standard deviation for all rows. Use ar1, car1 or cs beside the dispersion formula, or leave out "
+            "one of the two."
         )
         raise ComplaintsError.one(message, kind=NOT_AVAILABLE)
     return one_sided_text(common)

@@ -13,7 +13,7 @@ from bayesglmm.families import Family, FamilyLink, compile_rows, get_family
 from bayesglmm.families.extended import adapted_row, compile_extended_rows, extended_row
 from bayesglmm.families.parts import FamilyPart
 
-__all__ = ["AUXILIARY", "FamilyRows", "simulated"]
+__all__ = ["AUXILIARY", "FamilyRows", "sigmas_of", "simulated"]
 
 #: Variables of the tree that hold the columns of a and b.
 AUXILIARY = ("auxiliary_a", "auxiliary_b")
@@ -65,9 +65,18 @@ class FamilyRows:
             values[k] = out[0] + constants
         return values
 
+    def sigmas(self, family: np.ndarray) -> np.ndarray:
+        """Return the standard deviation of gaussian residuals at family (draws, K), shape (draws, 1) or (draws, n)."""
+        return sigmas_of(self.auxiliary, family)
+
     def simulate(self, rng: np.random.Generator, eta: np.ndarray, family: np.ndarray) -> np.ndarray:
         """Return one response a row and draw, shape (draws, n)."""
         return simulated(rng, self.family, self.link, self.auxiliary, eta, self.size, family)
+
+
+def sigmas_of(auxiliary: Auxiliary | None, family: np.ndarray) -> np.ndarray:
+    """Return the standard deviation of gaussian residuals at family (draws, K), shape (draws, 1) or (draws, n)."""
+    return family[:, :1] if auxiliary is None else auxiliary.simulation(auxiliary.working(family))[0]
 
 
 def simulated(

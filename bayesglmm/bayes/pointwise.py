@@ -39,8 +39,9 @@ def log_likelihood_group(posterior: Posterior, memory: float) -> xr.Dataset:
         if whitened is None:
             values[part] = rows.log_densities(y, eta, family)
             continue
+        sigmas = rows.sigmas(family)
         for k, draw in enumerate(range(part.start, part.stop)):
-            values[draw] = row_densities(*next(whitened), y - eta[k], float(family[k, 0]))
+            values[draw] = row_densities(*next(whitened), y - eta[k], sigmas[k])
     dims = ("chain", "draw", "row")
     sampled = posterior.tree["posterior"]
     coords = {"chain": sampled["chain"].values, "draw": sampled["draw"].values, "row": data["row"].values}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import html
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -67,6 +68,11 @@ class Posterior:
     def residual(self) -> str:
         """The residual structure; empty where residuals are independent."""
         return "" if self.record.residual is None else self.record.residual.text
+
+    @property
+    def beside(self) -> Mapping[str, str]:
+        """What was specified beside the formula: texts of ``residuals``, ``dispersion`` and ``zero``, where given."""
+        return self.record.beside
 
     @property
     def family(self) -> str:
@@ -244,10 +250,7 @@ class Posterior:
 
     def __repr__(self) -> str:
         text = self.summary().to_string(float_format=lambda v: number(v, 3))
-        return f"Posterior of {self._model_words()}{self._rows()}\n{self.check()}\n\n{text}"
-
-    def _model_words(self) -> str:
-        return self.record.formula + (f", residuals {self.residual}" if self.residual else "")
+        return f"Posterior of {self.record.title}{self._rows()}\n{self.check()}\n\n{text}"
 
     def _rows(self) -> str:
         """Say how many rows were left out, if any were."""
@@ -256,7 +259,7 @@ class Posterior:
 
     def _repr_html_(self) -> str:
         table = self.summary().to_html(float_format=lambda v: number(v, 3), border=0)
-        head = f"<p><code>{html.escape(self._model_words())}</code>{html.escape(self._rows())}</p>"
+        head = f"<p><code>{html.escape(self.record.title)}</code>{html.escape(self._rows())}</p>"
         return f"{head}<pre>{html.escape(str(self.check()))}</pre>{table}"
 
 

@@ -31,7 +31,7 @@ def posterior_predictive_group(posterior: Posterior, seed: int, memory: float) -
             values[part] = rows.simulate(rng, eta, family)
             continue
         residuals = [residuals_at(*next(whitened), rng) for _ in range(len(eta))]
-        values[part] = eta + family[:, :1] * np.array(residuals)
+        values[part] = eta + rows.sigmas(family) * np.array(residuals)
     sampled = posterior.tree["posterior"]
     coords = {"chain": sampled["chain"].values, "draw": sampled["draw"].values, "row": data["row"].values}
     dims = ("chain", "draw", "row")

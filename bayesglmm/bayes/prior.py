@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from scipy.special import logit
 
-from bayesglmm.bayes.family_rows import simulated
+from bayesglmm.bayes.family_rows import sigmas_of, simulated
 from bayesglmm.bayes.residual import residuals_at
 from bayesglmm.bayes.settings import checked_seed, fresh_seed
 from bayesglmm.bayes.tree import coordinates_of, dimensions_of, stored_values
@@ -74,7 +74,7 @@ def simulate_prior(design: Design, parameters: Parameters, draws: int, seed: int
             "observed_data": xr.Dataset(observed, coords=rows),
         }
     )
-    tree.attrs = {"title": str(design.spec.formula), "seed": seed, "data_fingerprint": design.fingerprint}
+    tree.attrs = {"title": design.spec.title, "seed": seed, "data_fingerprint": design.fingerprint}
     return tree
 
 
@@ -179,7 +179,8 @@ def _responses(
     for d in range(len(beta)):
         eta = design.offset + design.X @ beta[d] + (0.0 if u is None else columns.times(u[d]))
         if rows is not None:
-            replicated[d] = eta + family[d, 0] * residuals_at(rows, structure_of(rows).whitening(rows, x[d]), rng)
+            sigma = sigmas_of(design.auxiliary, family[d : d + 1])[0]
+            replicated[d] = eta + sigma * residuals_at(rows, structure_of(rows).whitening(rows, x[d]), rng)
             continue
         drawn = simulated(rng, record, link, design.auxiliary, eta[None], design.size, family[d : d + 1])
         replicated[d] = drawn[0]

@@ -6,6 +6,8 @@ import sys
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from bayesglmm.counting import count
+
 __all__ = ["ChainProgress", "ChainState"]
 
 
@@ -64,7 +66,7 @@ class ChainProgress:
             return
         done = sum(s.finished_draws for s in self._states)
         divergences = sum(s.divergences for s in self._states)
-        words = f"{divergences} divergences" if divergences else ""
+        words = count(divergences, "divergence") if divergences else ""
         self._bar.update(self._task, completed=done, words=words)
 
 

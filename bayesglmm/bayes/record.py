@@ -12,6 +12,7 @@ from bayesglmm.naming import Names
 from bayesglmm.parameters import Parameters
 from bayesglmm.priors.prior import Prior
 from bayesglmm.residual import COR_VARIABLE, structure_of
+from bayesglmm.title import model_title
 
 __all__ = ["AuxiliaryRecord", "FamilyRecord", "GroupRecord", "ModelRecord", "ResidualRecord"]
 
@@ -173,6 +174,8 @@ class ModelRecord(_Record):
         Auxiliary predictors of the rows.
     residual : ResidualRecord or None
         Residual structure.
+    dispersion, zero : str or None
+        Formulas of the dispersion and of the zero part, where specified.
     """
 
     formula: str
@@ -187,6 +190,20 @@ class ModelRecord(_Record):
     family_parts: tuple[FamilyRecord, ...]
     auxiliary: AuxiliaryRecord | None = None
     residual: ResidualRecord | None = None
+    dispersion: str | None = None
+    zero: str | None = None
+
+    @property
+    def beside(self) -> dict[str, str]:
+        """What was specified beside the formula, as `ModelSpec.beside`."""
+        residuals = None if self.residual is None else self.residual.text
+        given = {"residuals": residuals, "dispersion": self.dispersion, "zero": self.zero}
+        return {what: text for what, text in given.items() if text is not None}
+
+    @property
+    def title(self) -> str:
+        """The model in one line."""
+        return model_title(self.formula, self.beside)
 
     @classmethod
     def of(cls, design: Design, parameters: Parameters) -> ModelRecord:
@@ -231,6 +248,8 @@ class ModelRecord(_Record):
             ),
             auxiliary=_auxiliary_record(design),
             residual=ResidualRecord.of(design, parameters),
+            dispersion=design.spec.dispersion,
+            zero=design.spec.zero,
         )
 
     def shapes(self) -> dict[str, tuple[int | None, ...]]:

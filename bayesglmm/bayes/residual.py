@@ -37,11 +37,13 @@ def whitenings(record: ModelRecord, tree: xr.DataTree) -> Iterator[tuple[Residua
     yield from ((rows, structure.whitening(rows, one)) for one in x)
 
 
-def row_densities(rows: ResidualRows, whitening: Whitening, r: np.ndarray, sigma: float) -> np.ndarray:
-    """Return the log density of each row given those before it in its group, shape (n,); r = y - eta (n,)."""
-    w = whitening.columns(rows.sorted(r)[:, None])[:, 0] / sigma
-    logs = -0.5 * w**2 - np.log(sigma * whitening.sds) - 0.5 * np.log(2.0 * np.pi)
-    return rows.unsorted(logs)
+def row_densities(rows: ResidualRows, whitening: Whitening, r: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+    """Return the log density of each row given those before it in its group, shape (n,).
+
+    r = y - eta (n,) and sigma, one for all rows (1,) or one each (n,), are in the order of the data.
+    """
+    w = whitening.columns(rows.sorted(r / sigma)[:, None])[:, 0]
+    return rows.unsorted(-0.5 * w**2 - np.log(whitening.sds)) - np.log(sigma) - 0.5 * np.log(2.0 * np.pi)
 
 
 def residuals_at(rows: ResidualRows, whitening: Whitening, rng: np.random.Generator) -> np.ndarray:

@@ -152,7 +152,7 @@ def run_attributes(design: Design, raw: RawDraws, settings: SampleSettings) -> d
     packages = ("bayesglmm", "numpy", "numba", "nutpie", "pymc", "arviz", "xarray")
     return {
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "title": f"{design.spec.formula}",
+        "title": design.spec.title,
         "specification": json.dumps(design.spec.to_dict()),
         "data_fingerprint": design.fingerprint,
         "sampler": raw.sampler,

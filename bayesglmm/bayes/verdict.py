@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from bayesglmm.bayes.diagnostics import FEWEST_DRAWS, Diagnostics
+from bayesglmm.counting import count
 
 __all__ = ["Finding", "Verdict", "VerdictStatus", "judge"]
 
@@ -99,7 +100,9 @@ def judge(diagnostics: Diagnostics, statistics: xr.Dataset, notes: tuple[str, ..
         message = "one chain cannot show that it forgot its start: sample with chains=4."
         findings.append(Finding("chains", VerdictStatus.DOUBTFUL, message))
     if draws < FEWEST_DRAWS:
-        message = f"{draws} draws a chain are too few to judge: sample with draws=1000."
+        message = (
+            f"{count(draws, 'draw')} a chain {'is' if draws == 1 else 'are'} too few to judge: sample with draws=1000."
+        )
         findings.append(Finding("draws", VerdictStatus.FAILED, message))
     else:
         findings += _mixing(diagnostics, chains, draws)
@@ -113,14 +116,14 @@ def judge(diagnostics: Diagnostics, statistics: xr.Dataset, notes: tuple[str, ..
 
 
 def _headline(diagnostics: Diagnostics, statistics: xr.Dataset, chains: int, draws: int) -> str:
-    words = [f"{chains} chain{'s' if chains > 1 else ''} x {draws} draws"]
+    words = [f"{count(chains, 'chain')} x {count(draws, 'draw')}"]
     if np.isfinite(diagnostics.r_hat).any():
         words.append(f"largest R-hat {np.nanmax(diagnostics.r_hat):.3f}")
     if np.isfinite(diagnostics.ess_bulk).any():
         words.append(f"smallest ESS {np.nanmin(diagnostics.ess_bulk):.0f} (bulk)")
         words.append(f"{np.nanmin(diagnostics.ess_tail):.0f} (tail)")
     if "diverging" in statistics:
-        words.append(f"{int(statistics['diverging'].sum())} divergences")
+        words.append(count(int(statistics["diverging"].sum()), "divergence"))
     return ", ".join(words)
 
 
@@ -173,11 +176,11 @@ def _worst(diagnostics: Diagnostics, badness: np.ndarray, show: Callable[[float]
 
 def _trajectories(statistics: xr.Dataset, total: int) -> list[Finding]:
     findings = []
-    if "diverging" in statistics and (count := int(statistics["diverging"].sum())):
-        status = VerdictStatus.FAILED if count > 0.01 * total else VerdictStatus.DOUBTFUL
+    if "diverging" in statistics and (divergent := int(statistics["diverging"].sum())):
+        status = VerdictStatus.FAILED if divergent > 0.01 * total else VerdictStatus.DOUBTFUL
         message = (
-            f"{count} of {total} draws ended in a divergence: the sampler met curvature that it cannot follow, and the "
-            "posterior may be cut off there. Raise target_accept to 0.95; if they stay, give standard deviations a "
+            f"{divergent} of {total} draws ended in a divergence: the sampler met curvature that it cannot follow, and "
+            "the posterior may be cut off there. Raise target_accept to 0.95; if they stay, give standard deviations a "
             "prior that keeps away from 0 or infinity."
         )
         findings.append(Finding("divergences", status, message))

@@ -22,7 +22,7 @@ from bayesglmm.residual.car1 import CAR1_CODE, car1_coefficients
 from bayesglmm.residual.cs import CS_CODE, cs_coefficients
 from bayesglmm.residual.us import US_CODE
 
-__all__ = ["pass_residuals"]
+__all__ = ["pass_residuals", "pass_single"]
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
@@ -72,7 +72,7 @@ def _group_of_one(summed, kind, table, precision, e, w, score):  # type: ignore[
 
 
 @jitable
-def _single(code, x, prior, starts, kind, values, precision, e, score, slopes):  # type: ignore[no-untyped-def]
+def pass_single(code, x, prior, starts, kind, values, precision, e, score, slopes):  # type: ignore[no-untyped-def]
     """Structures with one correlation: return w'w, sum of log s and the log prior; fill score and slopes (1,)."""
     rho, rho_slope, rest, log_prior, prior_slope = stretched_correlation(x[0], prior[0], prior[1])
     table, w = np.zeros((5, values.shape[0])), np.empty_like(e)
@@ -172,7 +172,7 @@ def pass_residuals(data, residual, beta, u, family, g_beta, gu, sums):  # type: 
         patterns = (visits, visit_starts, members, member_starts)
         squares, logs, log_prior = _patterned(x, prior[0], words[1], starts, patterns, precision, e, score, slopes)
     else:
-        squares, logs, log_prior = _single(words[0], x, prior, starts, kind, values, precision, e, score, slopes)
+        squares, logs, log_prior = pass_single(words[0], x, prior, starts, kind, values, precision, e, score, slopes)
     sums[0] = log_prior - n * (math.log(sigma) + _HALF_LOG_2PI) - logs - 0.5 * precision * squares
     sums[1] = (precision * squares - n) / sigma
     row_scores(Xt, slope_columns, codes, terms, score, g_beta, gu)

@@ -10,6 +10,7 @@ import numpy as np
 from bayesglmm.density.auxiliary_pass import compile_auxiliary_pass
 from bayesglmm.density.layout import Layout
 from bayesglmm.density.residual_likelihood import compile_residual_pass, residual_pass_arrays
+from bayesglmm.density.residual_scales_pass import compile_scaled_residual_pass, scaled_pass_arrays
 from bayesglmm.density.row_call import compile_row_pass
 from bayesglmm.density.row_data import RowData
 from bayesglmm.design import Design
@@ -36,6 +37,10 @@ class RowLikelihood:
 
 def row_likelihood(design: Design, layout: Layout, eta_residual: float = 1.0) -> RowLikelihood:
     """Return the pass over the rows of ``design``; ``eta_residual`` is LKJ's eta of a residual structure."""
+    scales = design.residual_scales
+    if scales is not None:
+        arrays = scaled_pass_arrays(design, layout, eta_residual, scales)
+        return RowLikelihood(compile_scaled_residual_pass(), arrays)
     if design.residual is not None:
         return RowLikelihood(compile_residual_pass(), residual_pass_arrays(design, layout, eta_residual))
     rows = RowData.of(design)

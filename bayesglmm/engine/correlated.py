@@ -7,6 +7,9 @@ touches, and all that `LinearMixed` does holds; log|R| is added to minus twice t
 Derivatives in the correlation coordinates: the penalised residual sum of squares is a minimum over beta and z, so that
 only the whitening of its residuals moves; log|X'V^-1X| likewise, column by column of X; and d log|H| is
 2 sum_i a_i' H^-1 da_i with a_i the rows of L^-1 Z Lambda.
+
+Where standard deviations differ by row (`ResidualScales`), rows are divided by them as well: R stands for
+D R D / sigma^2 with a sigma that is given, and the coordinates x begin with the coefficients of log D.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from bayesglmm.design import Design
 from bayesglmm.engine.effects import EffectColumns
 from bayesglmm.engine.linear import LinearMixed, Solved
 from bayesglmm.engine.pattern import Pattern
-from bayesglmm.residual import ResidualRows, ResidualStructure, Whitening, structure_of
+from bayesglmm.residual import ResidualRows, ResidualScales, ResidualStructure, Whitening, structure_of
 
 __all__ = ["CorrelatedMixed", "WhiteRows", "Whitened", "straddled"]
 
@@ -86,6 +89,8 @@ class CorrelatedMixed:
         Z, its columns at their means.
     pattern : Pattern
         Which effects meet.
+    scales : ResidualScales or None
+        How standard deviations differ by row, relative to sigma, which then is given and not estimated.
     """
 
     design: Design
@@ -93,35 +98,48 @@ class CorrelatedMixed:
     structure: ResidualStructure
     effects: EffectColumns
     pattern: Pattern
+    scales: ResidualScales | None = None
 
     @classmethod
-    def of(cls, design: Design) -> CorrelatedMixed:
-        """Lay out ``design``, which has a residual structure."""
-        rows = design.residual
+    def of(cls, design: Design, sigma: float = 1.0) -> CorrelatedMixed:
+        """Lay out ``design``, which has a residual structure; ``sigma`` is what its scales are relative to."""
+        rows, scales = design.residual, design.residual_scales
         assert rows is not None
         effects = EffectColumns.of(design, centered=True)
-        return cls(design, rows, structure_of(rows), effects, Pattern.of(design, effects))
+        relative = None if scales is None else scales.relative_to(sigma)
+        return cls(design, rows, structure_of(rows), effects, Pattern.of(design, effects), relative)
 
     @property
     def n_coordinates(self) -> int:
-        """Number of correlation coordinates c."""
-        return self.structure.coordinates(self.rows)
+        """Number of coordinates c: coefficients of log standard deviations, then those of the correlations."""
+        return (0 if self.scales is None else self.scales.size) + self.structure.coordinates(self.rows)
+
+    def whitening(self, x: np.ndarray) -> Whitening:
+        """Return L^-1, or (D L)^-1, at the coordinates x (c,)."""
+        if self.scales is None:
+            return self.structure.whitening(self.rows, x)
+        K = self.scales.size
+        return self.scales.whitening(self.structure.whitening(self.rows, x[K:]), x[:K])
 
     def with_response(self, y: np.ndarray) -> CorrelatedMixed:
         """Return the same for another response y (n,)."""
         return replace(self, design=self.design.with_response(y))
 
     def at(self, x: np.ndarray) -> Whitened | None:
-        """Return the model whitened at the coordinates x (c,); None where R is singular to rounding."""
+        """Return the model whitened at the coordinates x (c,); None where R, or whitened X, is singular to rounding."""
         white = self.whiten(x)
         if white is None:
             return None
         logs = -white.whitening.log_determinant
-        return Whitened(LinearMixed.with_effects(white.design, white.effects, self.pattern, logs), white.whitening)
+        try:
+            model = LinearMixed.with_effects(white.design, white.effects, self.pattern, logs)
+        except np.linalg.LinAlgError:
+            return None  # standard deviations so large that rows which tell coefficients apart weigh nothing
+        return Whitened(model, white.whitening)
 
     def whiten(self, x: np.ndarray) -> WhiteRows | None:
         """Whiten the rows at the coordinates x (c,); None where R is singular to rounding."""
-        whitening = self.structure.whitening(self.rows, x)
+        whitening = self.whitening(x)
         if not np.isfinite(whitening.log_determinant):
             return None
         design, y = self.design, self.design.y - self.design.offset

@@ -5,7 +5,8 @@ With e = y - X beta - Z u at the mode, w = L^-1 e and a_i the rows of L^-1 Z Lam
 
     d/dx = -w'dw / sigma^2 - sum_i a_i' H^-1 da_i / sigma^2 - d log|R| / 2,
 
-since the mode is a maximum and only the whitening moves (see `engine.correlated`).
+since the mode is a maximum and only the whitening moves (see `engine.correlated`). Where standard deviations differ by
+row they are in the whitening, and sigma is 1.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ __all__ = ["CorrelatedMarginal"]
 
 @dataclass(frozen=True, eq=False)
 class CorrelatedMarginal:
-    """log p(y | beta, theta, sigma, x), x the correlation coordinates; called like a `LaplaceMarginal`.
+    """log p(y | beta, theta, sigma, x), x the coordinates of the whitening; called like a `LaplaceMarginal`.
 
     Attributes
     ----------
@@ -46,7 +47,8 @@ class CorrelatedMarginal:
         cls, design: Design, centered: bool = True, chain: tuple[int, ...] | None = None, entries: bool = False
     ) -> CorrelatedMarginal:
         """Prepare ``design``, which has a residual structure within each level of its group terms."""
-        laplace = LaplaceMarginal.of(replace(design, residual=None), centered=centered, chain=chain, entries=entries)
+        independent = replace(design, residual=None, auxiliary=None)
+        laplace = LaplaceMarginal.of(independent, centered=centered, chain=chain, entries=entries)
         rows = laplace.rows
         mixed = replace(CorrelatedMixed.of(design), effects=rows.effects, pattern=rows.pattern)
         return cls(mixed, laplace)
@@ -78,7 +80,7 @@ class CorrelatedMarginal:
             columns = white.effects.value[at : at + group.n_effects]
             at += group.n_effects
             groups.append(_with_columns(group, columns))
-        return replace(white.design, groups=tuple(groups), residual=None)
+        return replace(white.design, groups=tuple(groups), residual=None, auxiliary=None)
 
     def evaluate(
         self,
@@ -88,23 +90,27 @@ class CorrelatedMarginal:
         start: np.ndarray,
         nearby: Elimination | None = None,
     ) -> Evaluation:
-        """Return value and gradient as `LaplaceMarginal.evaluate`; ``family`` holds log sigma and x."""
-        x = family[1:]
+        """Return value and gradient as `LaplaceMarginal.evaluate`; ``family`` holds log sigma (if it is one) and x."""
+        log_sigma, x = self.split(family)
+        sigma_given = np.zeros(1) if not len(log_sigma) else log_sigma
+        size = len(beta) + self.layout.size + len(family)
         found = self.whitened(x)
-        if found is None:
-            at = self.laplace.evaluate(beta, theta, family[:1], start, nearby)
-            size = len(at.gradient) + len(x)
+        model, log_determinant = (self.laplace, np.nan) if found is None else (found[0], found[1].log_determinant)
+        at = model.evaluate(beta, theta, sigma_given, start, nearby)
+        value = at.value - 0.5 * log_determinant
+        if found is None or not np.isfinite(value):
             return replace(at, value=-np.inf, gradient=np.full(size, np.nan))
-        model, whitening = found
-        at = model.evaluate(beta, theta, family[:1], start, nearby)
-        value = at.value - 0.5 * whitening.log_determinant
-        if not np.isfinite(value):
-            return replace(at, value=-np.inf, gradient=np.full(len(at.gradient) + len(x), np.nan))
-        return replace(at, value=value, gradient=np.append(at.gradient, self._slope(at, beta, family, whitening)))
+        of_x = self._slope(at, beta, float(np.exp(-2.0 * sigma_given[0])), found[1])
+        return replace(at, value=value, gradient=np.append(at.gradient[: size - len(x)], of_x))
 
-    def _slope(self, at: Evaluation, beta: np.ndarray, family: np.ndarray, whitening: Whitening) -> np.ndarray:
+    def split(self, family: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return log sigma, of length 0 or 1, and the coordinates x of the whitening."""
+        first = len(family) - self.mixed.n_coordinates
+        return family[:first], family[first:]
+
+    def _slope(self, at: Evaluation, beta: np.ndarray, precision: float, whitening: Whitening) -> np.ndarray:
         """Return the gradient in x."""
-        mixed, precision = self.mixed, float(np.exp(-2.0 * family[0]))
+        mixed = self.mixed
         A = mixed.effects.with_values(at.factor.rows(mixed.effects.value))
         y = mixed.design.y - mixed.design.offset - mixed.design.X @ beta - A.times(at.mode.z)
         e = mixed.rows.sorted(y)[:, None]

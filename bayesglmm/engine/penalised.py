@@ -107,7 +107,7 @@ class PenalisedMarginal:
     def rows_at(self, head: Head) -> Design:
         """Return the design, its rows whitened where residuals correlate: the rows that `PenalisedPoint` speaks of."""
         if isinstance(self.laplace, CorrelatedMarginal):
-            return self.laplace.independent_rows(head.values[self.layout.family][1:])
+            return self.laplace.independent_rows(self.laplace.split(head.values[self.layout.family])[1])
         return self.design
 
     def columns(self, head: Head) -> np.ndarray:

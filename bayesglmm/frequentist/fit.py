@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -96,6 +96,11 @@ class Fit:
     def residual(self) -> str:
         """The residual structure; empty where residuals are independent."""
         return "" if self.design.spec.residual is None else str(self.design.spec.residual)
+
+    @property
+    def beside(self) -> Mapping[str, str]:
+        """What was specified beside the formula: texts of ``residuals``, ``dispersion`` and ``zero``, where given."""
+        return self.design.spec.beside
 
     @property
     def family(self) -> str:
@@ -346,7 +351,7 @@ class Fit:
         def show(frame: pd.DataFrame) -> str:
             return frame.to_string(float_format=lambda v: number(v, 4))
 
-        parts = [f"Fit of {self.design.spec.formula}", self._words(), "", show(self.coefficients)]
+        parts = [f"Fit of {self.design.spec.title}", self._words(), "", show(self.coefficients)]
         if len(self.variance_components):
             parts += ["", show(self.variance_components)]
         return "\n".join(parts)
@@ -354,5 +359,5 @@ class Fit:
     def _repr_html_(self) -> str:
         tables = [self.coefficients, self.variance_components]
         shown = "".join(t.to_html(float_format=lambda v: number(v, 4), border=0) for t in tables if len(t))
-        formula = html.escape(str(self.design.spec.formula))
-        return f"<p><code>{formula}</code></p><pre>{html.escape(self._words())}</pre>{shown}"
+        title = html.escape(self.design.spec.title)
+        return f"<p><code>{title}</code></p><pre>{html.escape(self._words())}</pre>{shown}"

@@ -5,16 +5,11 @@ A gap counts by its length: two weeks apart is rho^2, whether or not the week be
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from bayesglmm.compiled import jitable
-from bayesglmm.covariance.stretched import stretched_constant
-from bayesglmm.residual.graphs import arrays_of_previous, graph_of_previous, lines_of_previous
-from bayesglmm.residual.innovations import Innovations, single_coordinate, single_name
-from bayesglmm.residual.record import ResidualStructure
-from bayesglmm.residual.rows import ResidualRows
+from bayesglmm.residual.graphs import ON_PREVIOUS
+from bayesglmm.residual.single import gaps_between, single_correlation
 
 __all__ = ["AR1", "AR1_CODE", "ar1_coefficients"]
 
@@ -32,42 +27,14 @@ def ar1_coefficients(rho, rest, gap):  # type: ignore[no-untyped-def]  # compile
     return b, s, slope, -b * slope / s
 
 
-def _lower(rows: ResidualRows) -> float:
-    return -1.0
-
-
-def _between(rows: ResidualRows) -> np.ndarray:
-    return rows.gaps
-
-
-def _whitening(rows: ResidualRows, x: np.ndarray) -> Innovations:
-    return Innovations(rows, float(x[0]), -1.0, _between(rows), ar1_coefficients, False, lambda rho, apart: rho**apart)
-
-
-def _constant(rows: ResidualRows, eta: float) -> float:
-    return stretched_constant(eta)
-
-
-def _graph(pm: Any, pt: Any, rows: ResidualRows, eta: float, r: Any) -> tuple[Any, Any]:
-    return graph_of_previous(pm, pt, rows, eta, r, -1.0)
-
-
-def _code(rows: ResidualRows, eta: float) -> list[str]:
-    return lines_of_previous(rows, eta, -1.0)
-
-
-AR1 = ResidualStructure(
+AR1 = single_correlation(
     name="ar1",
     code=AR1_CODE,
     words="autocorrelated, rho^|difference of times|",
-    coordinates=single_coordinate,
-    lower=_lower,
-    between=_between,
-    names=single_name,
-    whitening=_whitening,
-    constant=_constant,
     latex=r"\rho^{|t_i - t_k|}",
-    arrays=arrays_of_previous,
-    graph=_graph,
-    code_lines=_code,
+    lower=lambda rows: -1.0,  # noqa: ARG005
+    between=gaps_between,
+    coefficients=ar1_coefficients,
+    correlation=lambda rho, apart: rho**apart,
+    form=ON_PREVIOUS,
 )

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from bayesglmm.compiled import jitable
-from bayesglmm.covariance.stretched import stretched_constant
-from bayesglmm.residual.graphs import arrays_of_previous, graph_of_previous, lines_of_previous
-from bayesglmm.residual.innovations import Innovations, single_coordinate, single_name
-from bayesglmm.residual.record import ResidualStructure
-from bayesglmm.residual.rows import ResidualRows
+from bayesglmm.residual.graphs import ON_PREVIOUS
+from bayesglmm.residual.single import gaps_between, single_correlation
 
 __all__ = ["CAR1", "CAR1_CODE", "car1_coefficients"]
 
@@ -28,42 +23,14 @@ def car1_coefficients(rho, rest, gap):  # type: ignore[no-untyped-def]  # compil
     return b, s, slope, -b * slope / s
 
 
-def _lower(rows: ResidualRows) -> float:
-    return 0.0
-
-
-def _between(rows: ResidualRows) -> np.ndarray:
-    return rows.gaps
-
-
-def _whitening(rows: ResidualRows, x: np.ndarray) -> Innovations:
-    return Innovations(rows, float(x[0]), 0.0, _between(rows), car1_coefficients, False, lambda rho, apart: rho**apart)
-
-
-def _constant(rows: ResidualRows, eta: float) -> float:
-    return stretched_constant(eta)
-
-
-def _graph(pm: Any, pt: Any, rows: ResidualRows, eta: float, r: Any) -> tuple[Any, Any]:
-    return graph_of_previous(pm, pt, rows, eta, r, 0.0)
-
-
-def _code(rows: ResidualRows, eta: float) -> list[str]:
-    return lines_of_previous(rows, eta, 0.0)
-
-
-CAR1 = ResidualStructure(
+CAR1 = single_correlation(
     name="car1",
     code=CAR1_CODE,
     words="autocorrelated in continuous time, rho^|difference of times|",
-    coordinates=single_coordinate,
-    lower=_lower,
-    between=_between,
-    names=single_name,
-    whitening=_whitening,
-    constant=_constant,
     latex=r"\rho^{|t_i - t_k|}",
-    arrays=arrays_of_previous,
-    graph=_graph,
-    code_lines=_code,
+    lower=lambda rows: 0.0,  # noqa: ARG005
+    between=gaps_between,
+    coefficients=car1_coefficients,
+    correlation=lambda rho, apart: rho**apart,
+    form=ON_PREVIOUS,
 )

@@ -6,16 +6,11 @@ has mean rho / (1 + (k - 1) rho) times their sum and variance (1 - rho) (1 + k r
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from bayesglmm.compiled import jitable
-from bayesglmm.covariance.stretched import stretched_constant
-from bayesglmm.residual.graphs import arrays_of_sum, graph_of_sum, lines_of_sum
-from bayesglmm.residual.innovations import Innovations, single_coordinate, single_name
-from bayesglmm.residual.record import ResidualStructure
-from bayesglmm.residual.rows import ResidualRows
+from bayesglmm.residual.graphs import ON_SUM
+from bayesglmm.residual.single import single_correlation
 
 __all__ = ["CS", "CS_CODE", "cs_coefficients"]
 
@@ -30,43 +25,14 @@ def cs_coefficients(rho, rest, k):  # type: ignore[no-untyped-def]  # compiled, 
     return rho / before, s, 1.0 / (before * before), 0.5 * s * (k / here - (k - 1.0) / before - 1.0 / rest)
 
 
-def _lower(rows: ResidualRows) -> float:
-    return -1.0 / (rows.largest - 1)
-
-
-def _between(rows: ResidualRows) -> np.ndarray:
-    return rows.earlier.astype(np.float64)
-
-
-def _whitening(rows: ResidualRows, x: np.ndarray) -> Innovations:
-    lower, before = _lower(rows), _between(rows)
-    return Innovations(rows, float(x[0]), lower, before, cs_coefficients, True, lambda rho, apart: rho + 0.0 * apart)
-
-
-def _constant(rows: ResidualRows, eta: float) -> float:
-    return stretched_constant(eta)
-
-
-def _graph(pm: Any, pt: Any, rows: ResidualRows, eta: float, r: Any) -> tuple[Any, Any]:
-    return graph_of_sum(pm, pt, rows, eta, r, _lower(rows))
-
-
-def _code(rows: ResidualRows, eta: float) -> list[str]:
-    return lines_of_sum(rows, eta, _lower(rows))
-
-
-CS = ResidualStructure(
+CS = single_correlation(
     name="cs",
     code=CS_CODE,
     words="compound symmetry, one correlation",
-    coordinates=single_coordinate,
-    lower=_lower,
-    between=_between,
-    names=single_name,
-    whitening=_whitening,
-    constant=_constant,
     latex=r"\rho",
-    arrays=arrays_of_sum,
-    graph=_graph,
-    code_lines=_code,
+    lower=lambda rows: -1.0 / (rows.largest - 1),
+    between=lambda rows: rows.earlier.astype(np.float64),
+    coefficients=cs_coefficients,
+    correlation=lambda rho, apart: rho + 0.0 * apart,
+    form=ON_SUM,
 )

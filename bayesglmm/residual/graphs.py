@@ -7,6 +7,8 @@ What they read of the data is in `arrays_of_previous` and its kin, under the nam
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,17 +16,27 @@ import numpy as np
 from bayesglmm.residual.rows import COR_VARIABLE as COR
 from bayesglmm.residual.rows import ResidualRows
 
-__all__ = [
-    "arrays_of_patterns",
-    "arrays_of_previous",
-    "arrays_of_sum",
-    "graph_of_patterns",
-    "graph_of_previous",
-    "graph_of_sum",
-    "lines_of_patterns",
-    "lines_of_previous",
-    "lines_of_sum",
-]
+__all__ = ["ON_PREVIOUS", "ON_SUM", "GraphForm", "arrays_of_patterns", "graph_of_patterns", "lines_of_patterns"]
+
+
+@dataclass(frozen=True)
+class GraphForm:
+    """How a row depends on those before it, by one correlation.
+
+    Attributes
+    ----------
+    summed : bool
+        Whether on the sum of all rows before, and not on the row before alone.
+    arrays : callable
+        As `ResidualStructure.arrays`.
+    graph, lines : callable
+        As its ``graph`` and ``code_lines``; the least correlation is their last argument.
+    """
+
+    summed: bool
+    arrays: Callable[[ResidualRows], dict[str, np.ndarray]]
+    graph: Callable[..., tuple[Any, Any]]
+    lines: Callable[[ResidualRows, float, float], list[str]]
 
 
 def _single(pm: Any, pt: Any, eta: float, lower: float) -> Any:
@@ -100,6 +112,10 @@ def lines_of_sum(rows: ResidualRows, eta: float, lower: float) -> list[str]:
         "part = 1.0 + (earlier - 1.0) * rho",
         "mean, s = rho / part * total, pt.sqrt((1.0 - rho) * (1.0 + earlier * rho) / part)",
     ]
+
+
+ON_PREVIOUS = GraphForm(False, arrays_of_previous, graph_of_previous, lines_of_previous)
+ON_SUM = GraphForm(True, arrays_of_sum, graph_of_sum, lines_of_sum)
 
 
 def arrays_of_patterns(rows: ResidualRows) -> dict[str, np.ndarray]:

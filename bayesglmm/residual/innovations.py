@@ -13,24 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesglmm.covariance.stretched import stretched_correlation
-from bayesglmm.residual.rows import RESIDUAL, ResidualRows
+from bayesglmm.residual.rows import ResidualRows
 
-__all__ = ["Innovations", "single_coordinate", "single_name"]
+__all__ = ["Coefficients", "Correlation", "Innovations"]
 
 #: (rho, 1 - rho, gap or number of rows before) -> b, s and their derivatives in rho. Scalars in compiled code.
 type Coefficients = Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]
 #: (rho, gap or difference of places) -> correlation.
 type Correlation = Callable[[float, np.ndarray], np.ndarray]
-
-
-def single_coordinate(rows: ResidualRows) -> int:
-    """Return the number of coordinates, 1."""
-    return 1
-
-
-def single_name(rows: ResidualRows) -> tuple[str, ...]:
-    """Return the name of the one correlation."""
-    return (f"cor({RESIDUAL})",)
 
 
 @dataclass(frozen=True, eq=False)

@@ -96,7 +96,7 @@ def grouping_warnings(design: Design) -> list[Problem]:
         if group.n_levels < _FEW:
             among = ":".join(map(name_text, columns))
             message = (
-                f"{group.n_levels} levels; a standard deviation learned from fewer than {_FEW} rests on its "
+                f"{count(group.n_levels, 'level')}; a standard deviation learned from fewer than {_FEW} rests on its "
                 f"prior and is very uncertain without one. Consider {among} among the common terms."
             )
             problems.append(Problem(name, message, "few levels"))

@@ -8,15 +8,12 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from bayesglmm.counting import count
+
 __all__ = ["count", "first_of", "number_text", "rows_text", "value_text"]
 
 _SHOWN: Final = 5
 _LONGEST: Final = 40
-
-
-def count(number: int, noun: str) -> str:
-    """Return ``"1 level"``, ``"3 levels"``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def number_text(value: float) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 from bayesglmm.design import Design
 from bayesglmm.residual import structure_of
 
-__all__ = ["STRUCTURES", "dense_correlation", "make_visits"]
+__all__ = ["SCALED", "SCALES", "STRUCTURES", "dense_correlation", "dense_sds", "make_visits"]
 
 #: One text a structure.
 STRUCTURES = (
@@ -21,6 +21,16 @@ STRUCTURES = (
 )
 
 
+#: Structures that a dispersion formula can stand beside, and such a formula: within groups, with a known part.
+SCALED = STRUCTURES[:5]
+SCALES = "~ x + offset(log(device))"
+
+
+def dense_sds(frame: pd.DataFrame, w: np.ndarray) -> np.ndarray:
+    """Return the standard deviations that ``SCALES`` gives the rows of `make_visits` at w (2,), shape (n,)."""
+    return np.exp(w[0] + w[1] * frame["x"].to_numpy()) * frame["device"].to_numpy()
+
+
 def make_visits(seed: int = 1, patients: int = 12, weeks: int = 5) -> pd.DataFrame:
     """Return rows in random order, a third of them missing; every patient has two rows at least."""
     rng = np.random.default_rng(seed)
@@ -31,6 +41,7 @@ def make_visits(seed: int = 1, patients: int = 12, weeks: int = 5) -> pd.DataFra
     frame["stage"] = pd.Categorical(["abcde"[w] for w in frame["week"]], categories=list("abcde"), ordered=True)
     frame["day"] = frame["week"] + 0.4 * np.sin(frame["week"])
     frame["x"] = rng.normal(size=len(frame))
+    frame["device"] = np.where(np.arange(len(frame)) % 3 == 0, 1.6, 0.8)
     level = {p: rng.normal() for p in frame["patient"].unique()}
     frame["y"] = 3.0 + frame["x"] + frame["patient"].map(level) + rng.normal(size=len(frame))
     return frame

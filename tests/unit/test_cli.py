@@ -101,6 +101,14 @@ def test_json_is_one_document_alone_on_stdout(specification, capsys) -> None:
     assert {row["name"] for row in document["comparison"]} == {"Intercept", "x", "sd(g)", "sigma"}
 
 
+def test_the_document_names_what_stands_beside_the_formula(specification, capsys) -> None:
+    beside = ("--set", 'model.residual="cs(1 | g)"', "--set", 'model.dispersion="~ x"', "--set", "sample.draws=20")
+    status("fit", specification, "--json", *beside)
+    document = json.loads(capsys.readouterr().out)
+    assert (document["residual"], document["dispersion"]) == ("cs(1 | g)", "~ x")
+    assert "zero" not in document
+
+
 def test_verify_says_that_density_and_graph_agree(specification, tmp_path, capsys) -> None:
     assert status("fit", specification, "--quiet", "--verify", "--out", tmp_path / "out") == 0
     out = capsys.readouterr().out

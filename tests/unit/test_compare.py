@@ -27,7 +27,7 @@ class Result:
     ):
         self.method, self.rows, self.estimand, self.caveat = method, rows, estimand, caveat
         self.formula, self.family, self.fingerprint = formula, family, fingerprint
-        self.residual = ""
+        self.beside = {}
         self.heading, self.reference = f"{method} (se)", ""
 
     def tidy(self, level: float = 0.95, group: bool = False) -> pd.DataFrame:

@@ -15,8 +15,8 @@ ROOT = Path(bayesglmm.__file__).parent
 
 # A module may import from its own layer and from those before it.
 LAYERS = (
-    ("errors", "compiled"),
-    ("formula", "datasets", "left_out", "schema", "source_text"),
+    ("errors", "compiled", "counting"),
+    ("formula", "datasets", "left_out", "schema", "source_text", "title"),
     ("priors", "families", "covariance", "spec_problems"),
     ("spec",),
     ("specfile", "spec_tables", "overrides", "data_path", "toml_source", "toml_positions", "coding", "parts", "visits"),

@@ -163,8 +163,16 @@ def test_wrong_kinds(given: dict, where: str, message: str) -> None:
 
 
 def test_what_this_version_cannot_do_is_not_called_wrong() -> None:
-    with pytest.raises(NotAvailableError, match=r"dispersion: .* correlated residuals have one standard deviation"):
-        ModelSpec(formula="y ~ x", residual="ar1(week | patient)", dispersion="~ 0 + sex")
+    with pytest.raises(NotAvailableError, match=r"dispersion: .* unstructured correlations .* Use ar1, car1 or cs"):
+        ModelSpec(formula="y ~ x", residual="us(week | patient)", dispersion="~ 0 + sex")
+
+
+@pytest.mark.parametrize("structure", ["ar1", "car1", "cs"])
+def test_a_dispersion_formula_may_stand_beside_correlated_residuals(structure: str) -> None:
+    residual = f"{structure}(week | patient)"
+    spec = ModelSpec(formula="y ~ x", residual=residual, dispersion="~ 0 + sex")
+    assert ModelSpec.from_dict(spec.to_dict()) == spec
+    assert spec.title == f"y ~ x, residuals {residual}, dispersion ~ 0 + sex"
 
 
 def test_checked_keeps_paths_for_files() -> None:

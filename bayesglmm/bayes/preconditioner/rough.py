@@ -20,7 +20,7 @@ def rough_information(density: JointDensity) -> np.ndarray:
     natural = density.natural(center)
     eta = design.offset + design.X @ natural.beta
     if design.auxiliary is not None:
-        return _observed(density, eta, natural.family)
+        return _observed(density, eta, natural.family[: len(design.family_names)])
     phi = float(natural.family[0]) if len(natural.family) else 1.0
     information = design.weights * design.family_link.information(eta, design.size, phi)
     return np.where(np.isfinite(information), information, 0.0)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bayesglmm.counting import count
 from bayesglmm.engine.threads import blas_threads
 from bayesglmm.errors import BayesGLMMError, FitError, SpecificationError, nearest
 from bayesglmm.frequentist.inference.draw_progress import DrawProgress
@@ -90,7 +91,7 @@ class Bootstrap:
 
     def __repr__(self) -> str:
         table = self.estimates.to_frame().join(self.std_errors)
-        words = f"Parametric bootstrap, {len(self.draws)} draws, seed {self.seed}; "
+        words = f"Parametric bootstrap, {count(len(self.draws), 'draw')}, seed {self.seed}; "
         if len(self.draws) - len(self.failures) >= FEWEST:
             table = table.join(self.interval())
             words += "95% percentile intervals"
@@ -99,7 +100,9 @@ class Bootstrap:
         lines = [words, table.to_string(float_format=lambda v: f"{v:.4f}")]
         if self.failures:
             number, reason = self.failures[0]
-            lines.append(f"{len(self.failures)} draws failed and are left out; the first, number {number}: {reason}")
+            failed = count(len(self.failures), "draw")
+            left = "is" if len(self.failures) == 1 else "are"
+            lines.append(f"{failed} failed and {left} left out; the first, number {number}: {reason}")
         return "\n".join(lines)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from scipy import stats
 
+from bayesglmm.counting import count
 from bayesglmm.errors import FitError, SpecificationError
 from bayesglmm.frequentist.inference.nesting import added_effects, require_comparable
 
@@ -94,8 +95,8 @@ def likelihood_ratio(
     df = large.n_parameters - small.n_parameters
     if df <= 0:
         raise SpecificationError(
-            f"the larger model has {large.n_parameters} parameters and the smaller {small.n_parameters}; give the "
-            "smaller fit first, and models that differ."
+            f"the larger model has {count(large.n_parameters, 'parameter')} and the smaller {small.n_parameters}; give "
+            "the smaller fit first, and models that differ."
         )
     statistic = _statistic(small, large)
     p_naive = float(stats.chi2.sf(statistic, df))

@@ -149,14 +149,19 @@ def transposed(columns: EffectColumns, b: np.ndarray) -> np.ndarray:
 def require_linear(fit: Fit, words: str) -> None:
     """Refuse fits that are no linear mixed model by maximum likelihood or REML; ``words`` name what was asked for."""
     spec = fit.design.spec
+    if fit.design.residual is not None:
+        raise SpecificationError(
+            f"{words} are for residuals that are independent, and this model has {spec.residual}; use ddf=None (z)."
+        )
+    if spec.dispersion is not None:
+        raise SpecificationError(
+            f"{words} are for residuals with one standard deviation, and this model has dispersion "
+            f"{spec.dispersion!r}; use ddf=None (z)."
+        )
     if not fit.design.is_linear:
         raise SpecificationError(
             f"{words} are for gaussian responses with the identity link, and this is {spec.family} with the link "
             f"{spec.link}; use ddf=None (z)."
-        )
-    if fit.design.residual is not None:
-        raise SpecificationError(
-            f"{words} are for residuals that are independent, and this model has {spec.residual}; use ddf=None (z)."
         )
     if not np.isfinite(fit.loglik) or not is_of_mixed_model(fit):
         raise SpecificationError(

@@ -11,7 +11,7 @@ from bayesglmm.design import Design
 from bayesglmm.engine.correlated import CorrelatedMixed, straddled
 from bayesglmm.engine.threads import blas_threads
 from bayesglmm.errors import FitError, SpecificationError
-from bayesglmm.frequentist.boundary import boundary_notes
+from bayesglmm.frequentist.boundary import boundary_notes, held_at_bounds
 from bayesglmm.frequentist.components import Estimate, variance_components
 from bayesglmm.frequentist.fit import Fit
 from bayesglmm.frequentist.linear.blups import blup_table
@@ -46,11 +46,14 @@ class CorrelatedFit:
         Layout of x.
     reml : bool
         Whether the criterion is that of REML.
+    known_sigma : float
+        What standard deviations that differ by row are measured by; 1 where sigma is estimated.
     """
 
     mixed: CorrelatedMixed
     working: Working
     reml: bool
+    known_sigma: float = 1.0
 
     @classmethod
     def of(cls, design: Design, reml: bool) -> CorrelatedFit:
@@ -64,7 +67,9 @@ class CorrelatedFit:
                 f"this method takes residual groups that lie within one level each. Sample the posterior "
                 f"(model.sample()), or let the residuals correlate within combinations, {group}:{factor}."
             )
-        return cls(CorrelatedMixed.of(design), Working.of(design), reml)
+        working = Working.of(design)
+        sigma = 1.0 if design.residual_scales is None else _spread(design, working)
+        return cls(CorrelatedMixed.of(design, sigma), working, reml, sigma)
 
     @property
     def design(self) -> Design:
@@ -78,28 +83,30 @@ class CorrelatedFit:
 
     def fit(self, start: np.ndarray | None = None) -> Fit:
         """Maximise from ``start`` (working parameters), or from a step of EM."""
-        criterion = CorrelatedCriterion(self.mixed, self.reml)
+        criterion = CorrelatedCriterion(self.mixed, self.reml, self.known_sigma)
         with blas_threads(max(self.mixed.pattern.n_tail, len(self.mixed.rows.visits))):
             first = criterion.start()
             v = first if start is None else self._relative(start)
             optimum = self._maximise(criterion, v)
             if start is None:
                 optimum = self._second_look(criterion, first, optimum)
+            self._require_spread(criterion, optimum.x)
             optimum = self._at_bound(criterion, optimum)
             return self._assemble(criterion, optimum)
 
     def _relative(self, x: np.ndarray) -> np.ndarray:
-        _, theta, log_sigma = self.working.split_phi(self.working.lifted(x))
+        _, theta, family = self.working.split(self.working.lifted(x))
         # From a bound nothing moves.
-        return np.concatenate([theta / np.exp(log_sigma), np.clip(x[self.working.residual], -_FAR, _FAR)])
+        correlations = np.clip(x[self.working.residual], -_FAR, _FAR)
+        scaled = self.mixed.scales is not None
+        sigma = self.known_sigma if scaled else np.exp(family[0])
+        relative = np.where(self.working.layout.scales, theta / sigma, theta)
+        return np.concatenate([relative, family if scaled else np.zeros(0), correlations])
 
     def _maximise(self, criterion: CorrelatedCriterion, v: np.ndarray, held: bool = False) -> Optimum:
-        """Return the maximum reached from v = (theta, x); with the correlations held at v's if ``held``."""
+        """Return the maximum reached from v = (theta, x); with the one correlation held at v's if ``held``."""
         working, p = self.working, self.working.n_beta
-        theta, x = criterion.split(v)
-        k, q = len(theta), len(theta) if held else len(v)
-        _, profiled = criterion.at(x)
-        assert profiled is not None
+        k, q = working.layout.size, len(v) - held
 
         def evaluate(w: np.ndarray) -> tuple[float, np.ndarray]:
             value, gradient = criterion.evaluate(np.concatenate([w, v[q:]]))
@@ -112,11 +119,12 @@ class CorrelatedFit:
 
         objective = Objective(
             evaluate=evaluate,
-            units=np.diag(criterion.units(v)[:q]),
+            units=criterion.units(v)[:q, :q],
             nonnegative=np.concatenate([working.layout.diagonal, np.zeros(q - k, dtype=bool)]),
-            natural=np.diag(np.concatenate([profiled.natural(), np.ones(q - k)])),
+            natural=np.diag(criterion.natural(v)[:q]),
             columns=tuple(column - p for column in working.columns()),
             absorb=absorb,
+            mixes=working.layout.mixes(),
             central=not self.design.is_large,
         )
         return maximise(objective, v[:q])
@@ -135,22 +143,21 @@ class CorrelatedFit:
 
     def _at_bound(self, criterion: CorrelatedCriterion, found: Optimum) -> Optimum:
         """Return the maximum with the one correlation held at its bound, if that is where it was going."""
-        theta, x = criterion.split(found.x)
-        k = len(theta)
-        if len(x) != 1 or abs(x[0]) < _FAR:
+        last = len(found.x) - 1
+        if self.mixed.structure.coordinates(self.mixed.rows) != 1 or abs(found.x[last]) < _FAR:
             return found
-        bound = np.array([np.copysign(_BOUND, x[0])])
-        if criterion.at(bound)[1] is None:
+        there = np.append(found.x[:last], np.copysign(_BOUND, found.x[last]))
+        if criterion.at(criterion.split(there)[1])[1] is None:
             return found
-        held = self._maximise(criterion, np.concatenate([theta, bound]), held=True)
+        held = self._maximise(criterion, there, held=True)
         if not held.value > found.value - _GAIN or held.status in (OptimumStatus.STOPPED_EARLY, OptimumStatus.FLAT):
             return found
-        hessian = np.full((k + 1, k + 1), np.nan)
-        hessian[:k, :k] = held.hessian
+        hessian = np.full((last + 1, last + 1), np.nan)
+        hessian[:last, :last] = held.hessian
         return replace(
             held,
             start=found.start,
-            x=np.concatenate([held.x, bound]),
+            x=np.append(held.x, there[last]),
             pinned=np.append(held.pinned, True),
             hessian=hessian,
             status=OptimumStatus.BOUNDARY,
@@ -160,27 +167,24 @@ class CorrelatedFit:
 
     def _assemble(self, criterion: CorrelatedCriterion, relative: Optimum) -> Fit:
         working, design = self.working, self.design
+        self._require_spread(criterion, relative.x)
         profiled, at, white = criterion.require(relative.x)
         sigma = profiled.sigma(at)
-        if not sigma > _VANISHED * working.scales.scale:
-            raise FitError(
-                "sigma goes to 0: the model reproduces the response exactly, and the likelihood grows without bound. "
-                "Look for a constant response, a predictor that determines it, or as many effects as rows."
-            )
         covariance = sigma**2 * white.model.covariance(at)
-        optimum = criterion.in_working_parameters(relative, working, covariance)
+        optimum = held_at_bounds(working, criterion.in_working_parameters(relative, working, covariance))
         fixed = [
             Estimate("fixed", name, float(b), float(se))
             for name, b, se in zip(design.coefficients, optimum.x, np.sqrt(np.diagonal(covariance)), strict=False)
         ]
         components = variance_components(working, optimum.x, optimum.covariance())
         words = "restricted maximum likelihood (REML)" if self.reml else "maximum likelihood"
+        profiled_out = "coefficients and sigma" if self.mixed.scales is None else "coefficients"
         return Fit(
             design=design,
             method="reml" if self.reml else "ml",
             label="REML" if self.reml else "ML",
-            description=f"{words} of a linear mixed model with residuals {design.spec.residual}, coefficients and "
-            "sigma profiled out",
+            description=f"{words} of a linear mixed model with residuals {design.spec.residual}, {profiled_out} "
+            "profiled out",
             estimand="conditional",
             estimates=(*fixed, *components),
             covariance=covariance,
@@ -189,6 +193,19 @@ class CorrelatedFit:
             optimum=optimum,
             notes=(*self._bound_notes(optimum, components), *boundary_notes(working, optimum, components)),
             prepared=self,
+        )
+
+    def _require_spread(self, criterion: CorrelatedCriterion, v: np.ndarray) -> None:
+        """Raise FitError where the standard deviation of the residuals, or of those of some rows, goes to 0."""
+        profiled, at, _ = criterion.require(v)
+        scales, k = self.mixed.scales, self.working.layout.size
+        least = 1.0 if scales is None else float(np.exp(scales.logs(v[k : k + scales.size]).min()))
+        if profiled.sigma(at) * least > _VANISHED * self.working.scales.scale:
+            return
+        where = "" if scales is None else " in some of the rows"
+        raise FitError(
+            f"sigma goes to 0{where}: the model reproduces the response exactly, and the likelihood grows without "
+            "bound. Look for a constant response, a predictor that determines it, or as many effects as rows."
         )
 
     def _singular(self, optimum: Optimum) -> bool:
@@ -212,3 +229,11 @@ class CorrelatedFit:
         value = next(c.estimate for c in components if c.name == name)
         words = "the residuals of one group do not correlate" if value == 0.0 else "this is the end of its range"
         return (f"{name} is estimated as {value:.3g}: {words}.",)
+
+
+def _spread(design: Design, working: Working) -> float:
+    """Return the standard deviation of the rows about their least squares fit, or the response's where that is 0."""
+    y = design.y - design.offset
+    residual = y - design.X @ np.linalg.lstsq(design.X, y, rcond=None)[0]
+    found = float(np.sqrt((residual**2).mean()))
+    return found if found > _VANISHED * working.scales.scale else working.scales.scale

@@ -20,7 +20,9 @@ _REMEMBERED = 4
 
 @dataclass(frozen=True, eq=False)
 class CorrelatedCriterion:
-    """log L(theta, x), beta and sigma at their best; theta relative to sigma, x the correlation coordinates.
+    """log L(theta, x), beta and sigma at their best; theta relative to sigma, x the coordinates of the whitening.
+
+    Where standard deviations differ by row, sigma is given and x begins with the coefficients of their logarithms.
 
     Attributes
     ----------
@@ -28,12 +30,15 @@ class CorrelatedCriterion:
         The model.
     reml : bool
         Whether it is the criterion of REML.
+    known_sigma : float
+        sigma where it is given.
     known : list of (bytes, Whitened or None, ProfiledCriterion or None)
         The last few whitenings.
     """
 
     mixed: CorrelatedMixed
     reml: bool
+    known_sigma: float = 1.0
     known: list[tuple[bytes, Whitened | None, ProfiledCriterion | None]] = field(default_factory=list, repr=False)
 
     def split(self, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -48,7 +53,7 @@ class CorrelatedCriterion:
             if known == key:
                 return white, criterion
         white = self.mixed.at(x)
-        criterion = None if white is None else ProfiledCriterion(white.model, self.reml)
+        criterion = None if white is None else ProfiledCriterion(white.model, self.reml, self.known_sigma)
         self.known[:] = [*self.known[-_REMEMBERED:], (key, white, criterion)]
         return white, criterion
 
@@ -81,36 +86,51 @@ class CorrelatedCriterion:
 
     def start(self) -> np.ndarray:
         """Return v with the correlations in the middle of their range and theta after a step of EM there."""
-        x = np.zeros(self.mixed.n_coordinates)
+        scales, x = self.mixed.scales, np.zeros(self.mixed.n_coordinates)
+        if scales is not None:
+            x[: scales.size] = scales.start()
         _, criterion = self.at(x)
         assert criterion is not None
         return np.concatenate([criterion.start(), x])
 
     def units(self, v: np.ndarray) -> np.ndarray:
-        """Return about one standard error of each entry of v.
+        """Return a matrix that measures v by about one standard error of each entry.
 
         A single correlation's is seen in the curvature there; those of a full matrix are given what a correlation of 0
-        has from so many groups.
+        has from so many groups; coefficients of log standard deviations together have those of independent rows.
         """
         theta, x = self.split(v)
         _, criterion = self.at(x)
         assert criterion is not None
-        units = np.ones(len(v))
-        units[: len(theta)] = criterion.units(theta)
-        if len(x) > 1:
-            units[len(theta) :] = len(self.mixed.rows.factor.levels) ** -0.5
+        k, scales = len(theta), self.mixed.scales
+        units = np.eye(len(v))
+        units[:k, :k] = np.diag(criterion.units(theta))
+        if scales is not None:
+            units[k : k + scales.size, k : k + scales.size] = scales.units()
+        if self.mixed.structure.coordinates(self.mixed.rows) > 1:
+            units[k:, k:] *= len(self.mixed.rows.factor.levels) ** -0.5
             return units
-        step = 1e-3
-        for m in range(len(theta), len(v)):
-            move = step * np.eye(len(v))[m]
-            curvature = (self.evaluate(v - move)[1][m] - self.evaluate(v + move)[1][m]) / (2.0 * step)
-            if np.isfinite(curvature) and curvature > 1.0:
-                units[m] = curvature**-0.5
+        step, m = 1e-3, len(v) - 1
+        move = step * np.eye(len(v))[m]
+        curvature = (self.evaluate(v - move)[1][m] - self.evaluate(v + move)[1][m]) / (2.0 * step)
+        if np.isfinite(curvature) and curvature > 1.0:
+            units[m, m] = curvature**-0.5
         return units
+
+    def natural(self, v: np.ndarray) -> np.ndarray:
+        """Return the natural scale of each entry of v."""
+        _, x = self.split(v)
+        _, criterion = self.at(x)
+        assert criterion is not None
+        scales = self.mixed.scales
+        of_scales = np.zeros(0) if scales is None else scales.natural()
+        return np.concatenate([criterion.natural(), of_scales, np.ones(len(x) - len(of_scales))])
 
     def in_working_parameters(self, relative: Optimum, working: Working, covariance: np.ndarray) -> Optimum:
         """Return the optimum in x = (beta, theta, log sigma, coordinates); see `ProfiledCriterion`."""
         criterion, at, white = self.require(relative.x)
+        if self.mixed.scales is not None:
+            return self._with_given_sigma(relative, working, covariance, white.model.beta(at))
         theta, coordinates = self.split(relative.x)
         k, q, p = len(theta), len(relative.x), working.n_beta
         sigma, degrees = criterion.sigma(at), criterion.degrees
@@ -121,10 +141,12 @@ class CorrelatedCriterion:
         full[q, q] = -2.0 * degrees
         held = np.append(relative.pinned, False)
         full[held], full[:, held] = 0.0, 0.0
-        # From (theta, log sigma, coordinates) to (theta / sigma, coordinates, log sigma).
+        # From (theta, log sigma, coordinates) to (theta / sigma, coordinates, log sigma); parameters of Lambda that are
+        # no sizes are the same in both.
+        times = np.where(working.layout.scales, sigma, 1.0)
         J = np.zeros((q + 1, q + 1))
-        J[:k, :k] = np.eye(k) / sigma
-        J[:k, k] = -theta
+        J[:k, :k] = np.diag(1.0 / times)
+        J[:k, k] = np.where(working.layout.scales, -theta, 0.0)
         J[k:q, k + 1 :] = np.eye(q - k)
         J[q, k] = 1.0
         hessian = np.zeros((working.size, working.size))
@@ -133,7 +155,22 @@ class CorrelatedCriterion:
         pinned = np.zeros(working.size, dtype=bool)
         pinned[working.theta], pinned[working.residual] = relative.pinned[:k], relative.pinned[k:]
         hessian[pinned], hessian[:, pinned] = np.nan, np.nan
-        x = np.concatenate([white.model.beta(at), theta * sigma, [np.log(sigma)], coordinates])
+        x = np.concatenate([white.model.beta(at), theta * times, [np.log(sigma)], coordinates])
         start = np.full(working.size, np.nan)
-        start[working.theta], start[working.residual] = relative.start[:k] * sigma, relative.start[k:]
+        start[working.theta], start[working.residual] = relative.start[:k] * times, relative.start[k:]
+        return replace(relative, start=start, x=x, pinned=pinned, hessian=hessian)
+
+    def _with_given_sigma(
+        self, relative: Optimum, working: Working, covariance: np.ndarray, beta: np.ndarray
+    ) -> Optimum:
+        """Return the optimum in x = (beta, theta, coordinates): nothing but beta was profiled out."""
+        k, p = working.layout.size, working.n_beta
+        times = np.ones(len(relative.x))
+        times[:k][working.layout.scales] = self.known_sigma
+        hessian = np.zeros((working.size, working.size))
+        hessian[:p, :p] = -np.linalg.inv(covariance)
+        hessian[p:, p:] = relative.hessian / np.outer(times, times)
+        pinned = np.concatenate([np.zeros(p, dtype=bool), relative.pinned])
+        hessian[pinned], hessian[:, pinned] = np.nan, np.nan
+        x, start = np.concatenate([beta, times * relative.x]), np.append(np.full(p, np.nan), times * relative.start)
         return replace(relative, start=start, x=x, pinned=pinned, hessian=hessian)

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from bayesglmm.counting import count
 from bayesglmm.design import Design
 from bayesglmm.engine.linear import LinearMixed, Solved
 from bayesglmm.engine.threads import blas_threads
@@ -65,8 +66,8 @@ class REML:
         _require_applicable(design, self.method)
         if design.weights.sum() <= design.X.shape[1]:
             raise FitError(
-                f"REML needs more rows than coefficients, and there are {design.n_rows} rows for {design.X.shape[1]} "
-                "coefficients; leave out coefficients, or fit by 'ml'."
+                f"REML needs more rows than coefficients, and here are {count(design.n_rows, 'row')} for "
+                f"{count(design.X.shape[1], 'coefficient')}; leave out coefficients, or fit by 'ml'."
             )
         if design.residual is not None:
             return CorrelatedFit.of(design, reml=True)
@@ -75,8 +76,9 @@ class REML:
 
 def _require_applicable(design: Design, method: str) -> None:
     """Raise SpecificationError unless the response is gaussian with the identity link, FitError for too wide a tail."""
-    require_one_dispersion(design, method)
-    if not design.is_linear:
+    if design.residual is None:
+        require_one_dispersion(design, method)
+    if not design.family_link.linear:
         raise SpecificationError(
             f"method {method!r} is for gaussian responses with the identity link, and this model is "
             f"{design.spec.family} with the {design.spec.link} link; use 'laplace', 'agq' or 'mcml'."

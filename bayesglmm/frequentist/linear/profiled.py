@@ -27,12 +27,15 @@ class ProfiledCriterion:
         Sums over rows.
     reml : bool
         Whether it is the criterion of REML.
+    known_sigma : float
+        sigma where it is not estimated.
     solved : list of (bytes, Solved or None)
         The last few solutions: start, units, search and results ask for the same ones.
     """
 
     model: LinearMixed
     reml: bool
+    known_sigma: float = 1.0
     solved: list[tuple[bytes, Solved | None]] = field(default_factory=list, repr=False)
 
     def solve(self, theta: np.ndarray) -> Solved | None:
@@ -57,7 +60,7 @@ class ProfiledCriterion:
 
     def sigma(self, at: Solved) -> float:
         """Return the best sigma."""
-        return float(np.sqrt(at.r2 / self.degrees)) if self.free_sigma else 1.0
+        return float(np.sqrt(at.r2 / self.degrees)) if self.free_sigma else self.known_sigma
 
     def value(self, at: Solved) -> float:
         """Return the log-likelihood, all constants included."""
@@ -65,7 +68,10 @@ class ProfiledCriterion:
         if self.reml:
             logs += 2.0 * float(np.log(np.diagonal(at.root)).sum() + np.log(np.abs(np.diagonal(self.model.R))).sum())
         with np.errstate(divide="ignore", invalid="ignore"):
-            fitted = self.degrees * (1.0 + np.log(at.r2 / self.degrees)) if self.free_sigma else at.r2
+            if self.free_sigma:
+                fitted = self.degrees * (1.0 + np.log(at.r2 / self.degrees))
+            else:
+                fitted = at.r2 / self.known_sigma**2 + 2.0 * self.degrees * np.log(self.known_sigma)
         return -0.5 * float(logs + self.degrees * _LOG_2PI + fitted)
 
     def evaluate(self, theta: np.ndarray) -> tuple[float, np.ndarray]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesglmm.counting import count
 from bayesglmm.design import Design
 from bayesglmm.errors import FitError
 from bayesglmm.families import compile_rows
@@ -239,7 +240,8 @@ class PreparedGEE:
 
     def _notes(self) -> tuple[str, ...]:
         sizes = np.bincount(self.cluster.codes, minlength=self.cluster.n_levels)
-        between = f"of {sizes.min()} to {sizes.max()} rows" if sizes.min() < sizes.max() else f"of {sizes[0]} rows"
+        equal = sizes.min() == sizes.max()
+        between = f"of {count(int(sizes[0]), 'row')}" if equal else f"of {sizes.min()} to {sizes.max()} rows"
         notes = [
             "Coefficients are of the population's average, not within a group (bayesglmm.attenuation says how the two "
             "go together). There is no likelihood: no AIC, no likelihood-ratio test.",

@@ -75,6 +75,12 @@ class ConditionalModel:
             whitening=_whitening(fit),
         )
 
+    def row_sds(self) -> np.ndarray:
+        """Return the standard deviation of each row of a gaussian model given the group effects, shape (n,)."""
+        auxiliary, design = self.design.auxiliary, self.design
+        phi = self.phi if auxiliary is None else auxiliary.simulation(auxiliary.working(self.family))[0]
+        return np.asarray(phi * design.size / np.sqrt(design.weights))
+
     @property
     def fixed(self) -> np.ndarray:
         """Offset and common part of the linear predictor, shape (n,)."""

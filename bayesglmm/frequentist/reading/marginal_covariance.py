@@ -39,7 +39,7 @@ def marginal_covariance(fit: Fit, by: str | None = None) -> pd.DataFrame | dict[
         as a whole for more than `MAX_ROWS` rows.
     """
     design = fit.design
-    if not design.is_linear:
+    if not design.family_link.linear:
         raise SpecificationError(
             f"V = Z G Z' + R is the covariance of gaussian responses with the identity link, and this model is "
             f"{design.spec.family} with the {design.spec.link} link: its responses have no such covariance matrix."
@@ -91,7 +91,7 @@ def _correlations(model: ConditionalModel, rows: np.ndarray) -> np.ndarray:
 
 def _block(model: ConditionalModel, rows: np.ndarray) -> pd.DataFrame:
     design = model.design
-    scales = model.phi * design.size[rows] / np.sqrt(design.weights[rows])
+    scales = model.row_sds()[rows]
     V = np.outer(scales, scales) * _correlations(model, rows)
     for group, G in zip(design.groups, model.G, strict=True):
         columns, codes = group.columns()[:, rows], group.codes[rows]

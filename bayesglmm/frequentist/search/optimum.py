@@ -7,6 +7,8 @@ from enum import Enum
 
 import numpy as np
 
+from bayesglmm.counting import count
+
 __all__ = ["Optimum", "OptimumStatus", "better"]
 
 
@@ -123,7 +125,7 @@ class Optimum:
     def __str__(self) -> str:
         return (
             f"{self.message}\n  log-likelihood {self.value:.6f}, largest gradient {self.gradient_norm:.2g}, "
-            f"{self.iterations} iterations, {self.evaluations} evaluations"
+            f"{count(self.iterations, 'iteration')}, {count(self.evaluations, 'evaluation')}"
         )
 
 

@@ -108,6 +108,13 @@ def test_divergences(model, count, status):
     assert f"{count} divergences" in verdict.headline
 
 
+def test_one_divergence_is_no_plural(model):
+    diverging = np.zeros((CHAINS, DRAWS), dtype=bool)
+    diverging[1, 7] = True
+    verdict = made_posterior(model, statistics={"diverging": diverging}).check()
+    assert verdict.headline.endswith(", 1 divergence")
+
+
 def test_tree_depth(model):
     deep = np.zeros((CHAINS, DRAWS), dtype=bool)
     deep[0, :16] = True
@@ -162,11 +169,11 @@ def test_no_finite_draw_at_all():
     assert verdict.headline == "2 chains x 50 draws, 0 divergences"
 
 
-@pytest.mark.parametrize("draws", [1, 3])
-def test_too_few_draws_to_judge(model, draws):
+@pytest.mark.parametrize(("draws", "said"), [(1, "1 draw a chain is"), (3, "3 draws a chain are")])
+def test_too_few_draws_to_judge(model, draws, said):
     verdict = made_posterior(model, draws=draws).check()
     assert verdict.status is VerdictStatus.FAILED
-    assert only(verdict, "draws").message == f"{draws} draws a chain are too few to judge: sample with draws=1000."
+    assert only(verdict, "draws").message == f"{said} too few to judge: sample with draws=1000."
     assert {f.check for f in verdict.findings} == {"draws"}
 
 

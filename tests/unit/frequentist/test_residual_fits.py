@@ -225,3 +225,20 @@ def test_intervals_are_those_of_nlme(problem, name, lower, upper):
     """Both are symmetric on one scale (logit of the range, log); nlme differentiates by differences: four digits."""
     row = fitted(problem, "reml").tidy().set_index("name").loc[name]
     assert (row["lower"], row["upper"]) == pytest.approx((lower, upper), rel=5e-4)
+
+
+@pytest.mark.parametrize("dispersion", [None, "~ 0 + sex"])
+@pytest.mark.parametrize("term", ["cs(0 + place | subject)", "ar1(0 + place | subject)", "cs(0 + place | sex)"])
+def test_correlations_of_effects_beside_those_of_residuals_are_not_multiplied_by_sigma(term, dispersion):
+    """What a fit reports has the log-likelihood that it reports: the coordinate of a correlation is no size."""
+    data = data_of("orthodont", thinned=False)
+    data["place"] = data["visit"].map("v{}".format)
+    model = bg.GLMM(f"distance ~ age + {term}", data, residual="car1(age | subject)", dispersion=dispersion)
+    fit = model.fit("reml")
+    V, X = fit.marginal_covariance().to_numpy(), fit.design.X
+    normal = stats.multivariate_normal(X @ fit.coefficients["estimate"].to_numpy(), V).logpdf(fit.design.y)
+    information = np.linalg.slogdet(X.T @ np.linalg.solve(V, X))[1]
+    expected = normal + 0.5 * X.shape[1] * np.log(2.0 * np.pi) - 0.5 * information
+    assert fit.loglik == pytest.approx(expected, abs=1e-8)
+    again = fit.refit(fit.design.y)
+    assert again.loglik == pytest.approx(fit.loglik, abs=1e-7)

@@ -98,6 +98,20 @@ def test_visits_that_never_meet_are_named():
         bg.GLMM("y ~ 1", data, residual="us(t | g)")
 
 
-def test_one_sigma_is_needed():
-    with pytest.raises(NotAvailableError, match="correlated residuals have one standard deviation"):
-        bg.GLMM("y ~ 1", frame(), residual="cs(1 | g)", dispersion="~ g")
+def test_unstructured_correlations_come_with_one_sigma():
+    with pytest.raises(NotAvailableError, match=r"with one standard deviation for all rows. Use ar1, car1 or cs"):
+        bg.GLMM("y ~ 1", frame(), residual="us(t | g)", dispersion="~ g")
+
+
+def test_an_intercept_beside_cs_is_another_thing_where_standard_deviations_differ():
+    data = frame().assign(x=[0.0, 1.0, 3.0] * 3)
+    told = "say the same of two rows of one g"
+
+    def warned(dispersion: str) -> list[str]:
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            bg.GLMM("y ~ 1 + (1 | g)", data, residual="cs(1 | g)", dispersion=dispersion)
+        return [str(w.message) for w in found if told in str(w.message)]
+
+    assert warned("~ 1")
+    assert not warned("~ x")
