@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesglmm.engine.factor import RelativeFactor
-from bayesglmm.frequentist.quadrature.integrand import Integrand
+from bayesglmm.frequentist.quadrature.integrand import Integrand, RowsAt
 from bayesglmm.frequentist.quadrature.mixture import Mixture
 from bayesglmm.frequentist.quadrature.outer_nodes import OuterNodes, joint_nodes, prior_nodes
 
@@ -32,16 +32,19 @@ class Integrals:
         Their logarithms; nan where the search for a mode failed.
     r : ndarray, shape (n,)
         Gradient of each row's group's integral in the row's fixed part.
-    G : tuple of ndarray, each shape (J, q, q)
-        Gradients in Lambda of this level (first) and of each level within.
+    G : tuple of ndarray, each shape (J, S, q, q)
+        Gradients in each section's Lambda of this level (first) and of each level within.
     slope : ndarray, shape (J,)
         Gradients in log phi.
+    auxiliary : ndarray, shape (m, n)
+        Gradient in each row's auxiliary predictors, in the place of that in log phi; m = 0 without.
     """
 
     value: np.ndarray
     r: np.ndarray
     G: tuple[np.ndarray, ...]
     slope: np.ndarray
+    auxiliary: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,12 +53,12 @@ class _Point:
 
     integrand: Integrand
     factor: RelativeFactor
-    phi: float
+    rows: RowsAt
     memory: Memory
 
 
 def integrate(
-    integrand: Integrand, fixed: np.ndarray, factor: RelativeFactor, phi: float, memory: Memory
+    integrand: Integrand, fixed: np.ndarray, factor: RelativeFactor, rows: RowsAt, memory: Memory
 ) -> Integrals | None:
     """Integrate over all effects; None where a joint mode could not be found.
 
@@ -67,12 +70,12 @@ def integrate(
         X beta + offset.
     factor : RelativeFactor
         Lambda of all terms.
-    phi : float
-        Dispersion parameter.
+    rows : RowsAt
+        What is known of the rows (`Integrand.at`).
     memory : dict
         Where searches for modes start; their ends are written there. Empty at first.
     """
-    return _level(_Point(integrand, factor, phi, memory), fixed, ())
+    return _level(_Point(integrand, factor, rows, memory), fixed, ())
 
 
 def _level(point: _Point, fixed: np.ndarray, path: tuple[int, ...]) -> Integrals | None:
@@ -84,14 +87,16 @@ def _level(point: _Point, fixed: np.ndarray, path: tuple[int, ...]) -> Integrals
     outer = _outer_nodes(point, fixed, path)
     if outer is None:
         return None
-    a = integrand.block(depth, point.factor).T @ level.columns
-    mixture = Mixture.over(integrand.levels[depth:])
+    a = integrand.times(depth, point.factor)
+    mixture = Mixture.over(integrand.levels[depth:], point.rows.n_auxiliary)
     for k, (t, log_weight) in enumerate(zip(grid.nodes, grid.log_weights, strict=True)):
         z = outer.center + outer.C @ t
         inner = _level(point, fixed + np.einsum("qn,nq->n", a, z[level.codes]), (*path, k))
         if inner is None:
             return None
-        mixture.add(t, log_weight, z, outer.C, a, inner.value, inner.r, inner.G, inner.slope)
+        mixture.add(
+            t, log_weight, z, outer.C, a, inner.value, np.vstack([inner.r, inner.auxiliary]), inner.G, inner.slope
+        )
     return _assemble(mixture, outer)
 
 
@@ -101,7 +106,7 @@ def _outer_nodes(point: _Point, fixed: np.ndarray, path: tuple[int, ...]) -> Out
         return prior_nodes(integrand.levels[depth])
     joint = integrand.joints[depth]
     start = point.memory.get(path, np.zeros(joint.rows.effects.size))
-    found = joint_nodes(joint, integrand.levels[depth:], fixed, point.factor, point.phi, start)
+    found = joint_nodes(joint, integrand.levels[depth:], fixed, point.factor, point.rows, start)
     if found is None:
         return None
     outer, point.memory[path] = found
@@ -112,13 +117,14 @@ def _outer_nodes(point: _Point, fixed: np.ndarray, path: tuple[int, ...]) -> Out
 
 
 def _assemble(mixture: Mixture, outer: OuterNodes) -> Integrals:
-    log_sum, r, g, N, G, slope = mixture.means()
+    log_sum, (r, *slopes), g, N, G, slope = mixture.means()
+    auxiliary = np.array(slopes).reshape(-1, len(r))
     if outer.joint is None:
-        return Integrals(log_sum, r, G, slope)
+        return Integrals(log_sum, r, G, slope, auxiliary)
     pull = outer.joint.pull(outer.C, g, N)
     value = log_sum + np.log(np.diagonal(outer.C, axis1=1, axis2=2)).sum(axis=1)
     total = tuple(mean + part for mean, part in zip(G, pull.G, strict=True))
-    return Integrals(value, r + pull.r, total, slope + pull.slope)
+    return Integrals(value, r + pull.r, total, slope + pull.slope, auxiliary + pull.auxiliary)
 
 
 def _innermost(point: _Point, fixed: np.ndarray, path: tuple[int, ...]) -> Integrals:
@@ -127,9 +133,15 @@ def _innermost(point: _Point, fixed: np.ndarray, path: tuple[int, ...]) -> Integ
     J, q = level.n_groups, level.n_effects
     z = point.memory.setdefault(path, np.zeros((J, q)))
     value, slope, G, r = np.empty(J), np.zeros(J), np.zeros((J, q, q)), np.zeros(design.n_rows)
-    integrand.group_integral(
-        *(design.y, design.size, design.weights, fixed, level.columns, level.order, level.starts),
-        *(integrand.block(len(path), point.factor), point.phi, grid.nodes, grid.log_weights, integrand.adaptive),
-        *(z, value, r, G, slope),
-    )
-    return Integrals(value, r, (G,), slope)
+    auxiliary = np.zeros((point.rows.n_auxiliary, design.n_rows))
+    for section in level.sections:
+        j = section.groups
+        block = integrand.block(section, point.factor)
+        data = design.y, point.rows.size, design.weights, fixed
+        groups = level.columns, level.order, level.starts[j.start : j.stop + 1], block
+        rule = grid.nodes, grid.log_weights, integrand.adaptive
+        if point.rows.n_auxiliary:
+            integrand.extended_group_integral(*data, *groups, *rule, z[j], value[j], r, G[j], auxiliary)
+        else:
+            integrand.group_integral(*data, *groups, point.rows.phi, *rule, z[j], value[j], r, G[j], slope[j])
+    return Integrals(value, r, (level.by_section(G),), slope, auxiliary)
