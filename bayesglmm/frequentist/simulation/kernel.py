@@ -22,7 +22,7 @@ _VECTOR = types.float64[::1]
 _MATRIX = types.float64[:, ::1]
 _CUBE = types.float64[:, :, ::1]
 _WHOLE = types.int64[::1]
-#: Types of what every kernel takes after what it knows of the rows: places, a, starts, draws, place, follow, out, cross.
+#: Types of what kernels take after what they know of the rows: places, a, starts, draws, place, follow, out, cross.
 ARGUMENTS = (
     types.int64[:, ::1],
     _MATRIX,

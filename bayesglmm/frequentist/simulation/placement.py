@@ -72,7 +72,10 @@ class Placement(Protocol):
     """A rule for places."""
 
     def at(self, x: Parameters, start: np.ndarray) -> Placed | None:
-        """Return the places at (beta, theta, working family scalars), modes searched from ``start`` (Q,); None if there are none."""
+        """Return the places at (beta, theta, working family scalars); None if there are none.
+
+        Modes are searched from ``start`` (Q,).
+        """
         ...
 
     def with_marginal(self, marginal: LaplaceMarginal) -> Placement:
