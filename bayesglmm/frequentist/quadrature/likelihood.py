@@ -54,9 +54,9 @@ class QuadratureLikelihood:
             found = integrate(self.integrand, fixed, factor, self.integrand.at(family), memory)
             if found is None or not np.isfinite(found.value).all():
                 return nowhere
-            parts = [design.X.T @ found.r, factor.pull_back(self._blocks(found.G))]
+            parts = [design.X.T @ found.r[0], factor.pull_back(self._blocks(found.G))]
             if design.auxiliary is not None:
-                parts.append(design.auxiliary.pull_back(*found.auxiliary))
+                parts.append(design.auxiliary.pull_back(*found.r[1:]))
             elif design.dispersion is not None:
                 parts.append(found.slope.sum(keepdims=True))
             return float(found.value.sum()) + constant, np.concatenate(parts)

@@ -30,21 +30,18 @@ class Integrals:
     ----------
     value : ndarray, shape (J,)
         Their logarithms; nan where the search for a mode failed.
-    r : ndarray, shape (n,)
-        Gradient of each row's group's integral in the row's fixed part.
+    r : ndarray, shape (1 + m, n)
+        Gradient of each row's group's integral in the row's fixed part, then in its m auxiliary predictors.
     G : tuple of ndarray, each shape (J, S, q, q)
         Gradients in each section's Lambda of this level (first) and of each level within.
     slope : ndarray, shape (J,)
-        Gradients in log phi.
-    auxiliary : ndarray, shape (m, n)
-        Gradient in each row's auxiliary predictors, in the place of that in log phi; m = 0 without.
+        Gradients in log phi; 0 with auxiliary predictors.
     """
 
     value: np.ndarray
     r: np.ndarray
     G: tuple[np.ndarray, ...]
     slope: np.ndarray
-    auxiliary: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +91,7 @@ def _level(point: _Point, fixed: np.ndarray, path: tuple[int, ...]) -> Integrals
         inner = _level(point, fixed + np.einsum("qn,nq->n", a, z[level.codes]), (*path, k))
         if inner is None:
             return None
-        mixture.add(
-            t, log_weight, z, outer.C, a, inner.value, np.vstack([inner.r, inner.auxiliary]), inner.G, inner.slope
-        )
+        mixture.add(t, log_weight, z, outer.C, a, inner.value, inner.r, inner.G, inner.slope)
     return _assemble(mixture, outer)
 
 
@@ -117,14 +112,13 @@ def _outer_nodes(point: _Point, fixed: np.ndarray, path: tuple[int, ...]) -> Out
 
 
 def _assemble(mixture: Mixture, outer: OuterNodes) -> Integrals:
-    log_sum, (r, *slopes), g, N, G, slope = mixture.means()
-    auxiliary = np.array(slopes).reshape(-1, len(r))
+    log_sum, r, g, N, G, slope = mixture.means()
     if outer.joint is None:
-        return Integrals(log_sum, r, G, slope, auxiliary)
+        return Integrals(log_sum, r, G, slope)
     pull = outer.joint.pull(outer.C, g, N)
     value = log_sum + np.log(np.diagonal(outer.C, axis1=1, axis2=2)).sum(axis=1)
     total = tuple(mean + part for mean, part in zip(G, pull.G, strict=True))
-    return Integrals(value, r + pull.r, total, slope + pull.slope, auxiliary + pull.auxiliary)
+    return Integrals(value, r + pull.r, total, slope + pull.slope)
 
 
 def _innermost(point: _Point, fixed: np.ndarray, path: tuple[int, ...]) -> Integrals:
@@ -132,8 +126,12 @@ def _innermost(point: _Point, fixed: np.ndarray, path: tuple[int, ...]) -> Integ
     level, grid = integrand.levels[-1], integrand.grids[-1]
     J, q = level.n_groups, level.n_effects
     z = point.memory.setdefault(path, np.zeros((J, q)))
-    value, slope, G, r = np.empty(J), np.zeros(J), np.zeros((J, q, q)), np.zeros(design.n_rows)
-    auxiliary = np.zeros((point.rows.n_auxiliary, design.n_rows))
+    value, slope, G, r = (
+        np.empty(J),
+        np.zeros(J),
+        np.zeros((J, q, q)),
+        np.zeros((1 + point.rows.n_auxiliary, design.n_rows)),
+    )
     for section in level.sections:
         j = section.groups
         block = integrand.block(section, point.factor)
@@ -141,7 +139,7 @@ def _innermost(point: _Point, fixed: np.ndarray, path: tuple[int, ...]) -> Integ
         groups = level.columns, level.order, level.starts[j.start : j.stop + 1], block
         rule = grid.nodes, grid.log_weights, integrand.adaptive
         if point.rows.n_auxiliary:
-            integrand.extended_group_integral(*data, *groups, *rule, z[j], value[j], r, G[j], auxiliary)
+            integrand.extended_group_integral(*data, *groups, *rule, z[j], value[j], r[0], G[j], r[1:])
         else:
-            integrand.group_integral(*data, *groups, point.rows.phi, *rule, z[j], value[j], r, G[j], slope[j])
-    return Integrals(value, r, (level.by_section(G),), slope, auxiliary)
+            integrand.group_integral(*data, *groups, point.rows.phi, *rule, z[j], value[j], r[0], G[j], slope[j])
+    return Integrals(value, r, (level.by_section(G),), slope)

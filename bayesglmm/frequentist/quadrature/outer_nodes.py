@@ -28,20 +28,17 @@ class Pull:
 
     Attributes
     ----------
-    r : ndarray, shape (n,)
-        In the rows' fixed part.
+    r : ndarray, shape (1 + m, n)
+        In the rows' fixed part, then in their m auxiliary predictors.
     G : tuple of ndarray, each shape (J, S, q, q)
         In each section's Lambda of the outer level and of each within, summed within the J outer groups.
     slope : ndarray, shape (J,)
-        In log phi.
-    auxiliary : ndarray, shape (m, n)
-        In the rows' auxiliary predictors; m = 0 without.
+        In log phi; 0 with auxiliary predictors.
     """
 
     r: np.ndarray
     G: tuple[np.ndarray, ...]
     slope: np.ndarray
-    auxiliary: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +88,8 @@ class _Joint:
         # One dispersion for all rows, or auxiliary predictors: slopes of each in turn.
         slopes = [0.5 * s * d2p + d1p * Av for d1p, d2p in zip(self.mode.rows[5::3], self.mode.rows[6::3], strict=True)]
         if len(slopes) == 1:
-            return Pull(r, G, outer.sums(slopes[0]), np.zeros((0, len(r))))
-        return Pull(r, G, np.zeros(outer.n_groups), np.array(slopes))
+            return Pull(r[None], G, outer.sums(slopes[0]))
+        return Pull(np.array([r, *slopes]), G, np.zeros(outer.n_groups))
 
     def _block_gradients(
         self, r: np.ndarray, d1: np.ndarray, d2: np.ndarray, v: np.ndarray, Kb: np.ndarray
