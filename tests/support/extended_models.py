@@ -139,6 +139,10 @@ MORE: dict[str, tuple[str, dict[str, str]]] = {
     "kinds of both": ("count ~ x + (1 | g, by=kind) + (1 | room, by=side)", {"family": "poisson"}),
     "kinds beside": ("count ~ x + (1 | g, by=kind) + (0 + x | g) + (1 | room)", {"family": "poisson"}),
     "kinds twice": ("count ~ x + (1 | room, by=kind) + (0 + x | room, by=side)", {"family": "negative_binomial"}),
+    "three levels": (
+        "count ~ x + (1 | kind) + (1 | g, by=kind) + (1 | room, by=side)",
+        {"family": "hurdle_poisson", "zero": "~ v"},
+    ),
     "kinds, ordered": ("rating ~ x + (1 | g, by=kind) + (1 | room)", {"family": "cumulative"}),
 }
 ALL = {name: found[:2] for name, found in SINGLE.items()} | MORE

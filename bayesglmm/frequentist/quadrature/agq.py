@@ -36,9 +36,9 @@ class AGQ:
 
     Notes
     -----
-    One grouping factor with up to three effects, or nested factors with up to three each; every family, formulas of
-    the dispersion and of zeros, and levels of several kinds (``by=``) included. For Gaussian responses with the identity
-    link every number of nodes is exact.
+    One grouping factor with up to three effects, or nested factors with up to three each, whatever the family, with
+    formulas of the dispersion or of zeros and with levels of several kinds (``by=``). For Gaussian responses with the
+    identity link every number of nodes is exact.
     """
 
     points: int = 9

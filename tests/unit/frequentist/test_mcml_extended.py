@@ -34,8 +34,8 @@ def test_simulated_value_is_that_of_quadrature_within_its_error(name: str) -> No
     exact = quadrature(design(name), AGQ(points=25)).evaluator()(x)[0]
     assert found is not None
     error = np.sqrt((found.loglik**2).sum() / (16 * 15))
-    assert error < 5e-3
-    # Nine percent of 21 statistics of 15 degrees of freedom would be beyond three; the seed is fixed.
+    assert error < 0.01  # what mcml asks of a log-likelihood by default
+    # Beyond four errors lies a thousandth of Student's t with 15 degrees of freedom; the seed is fixed.
     assert abs(value - exact) < 4.0 * error
 
 

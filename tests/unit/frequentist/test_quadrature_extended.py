@@ -241,6 +241,14 @@ def test_wine_is_what_clmm_says(link: str, points: int) -> None:
             assert ours.loc[name, "std_error"] == pytest.approx(row["std_error"], rel=1e-4), name
 
 
+@pytest.mark.parametrize("method", ["agq", "gauss_hermite", "mcml"])
+def test_without_groups_every_method_is_the_exact_likelihood(method: str) -> None:
+    model = bg.GLMM("rating ~ x", rows(), family="cumulative")
+    fit, exact = model.fit(method), model.fit("laplace")
+    assert fit.loglik == pytest.approx(exact.loglik, abs=1e-10)
+    assert fit.tidy()["estimate"].to_numpy() == pytest.approx(exact.tidy()["estimate"].to_numpy(), abs=1e-7)
+
+
 def test_profile_bootstrap_and_words_follow() -> None:
     data = pd.read_csv(FOLDER / "zero_parts_data.csv").astype({"g": str})
     fit = bg.GLMM("zip ~ x + (1 | g)", data, family="zero_inflated_poisson", zero="~ x").fit("agq")
