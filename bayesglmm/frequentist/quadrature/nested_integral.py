@@ -126,12 +126,8 @@ def _innermost(point: _Point, fixed: np.ndarray, path: tuple[int, ...]) -> Integ
     level, grid = integrand.levels[-1], integrand.grids[-1]
     J, q = level.n_groups, level.n_effects
     z = point.memory.setdefault(path, np.zeros((J, q)))
-    value, slope, G, r = (
-        np.empty(J),
-        np.zeros(J),
-        np.zeros((J, q, q)),
-        np.zeros((1 + point.rows.n_auxiliary, design.n_rows)),
-    )
+    value, slope, G = np.empty(J), np.zeros(J), np.zeros((J, q, q))
+    r = np.zeros((1 + point.rows.n_auxiliary, design.n_rows))
     for section in level.sections:
         j = section.groups
         block = integrand.block(section, point.factor)
