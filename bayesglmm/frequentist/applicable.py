@@ -9,9 +9,9 @@ __all__ = ["require_independent_levels", "require_plain_terms"]
 
 
 def require_independent_levels(design: Design, method: str) -> None:
-    """Raise SpecificationError where levels have a known covariance, or belong to kinds (``by=``).
+    """Raise SpecificationError where levels have a known covariance.
 
-    For methods whose integrals are products over levels, one row touching one level of a term.
+    For methods whose integrals are products over levels.
     """
     for group in design.groups:
         if group.structure.relationship is not None:
@@ -19,11 +19,6 @@ def require_independent_levels(design: Design, method: str) -> None:
                 f"method {method!r} does not apply: the levels of {group.name} are correlated by a known covariance, "
                 "so that the integral over their effects does not factor into small ones, one a level. Use "
                 '"laplace", "pql" or, for a linear model, "reml"; or sample the posterior (model.sample()).'
-            )
-        if group.kind is not None:
-            raise SpecificationError(
-                f'method {method!r} does not take by={group.kind.column} yet; fit the same model by "laplace" or '
-                '"pql", or sample the posterior (model.sample()).'
             )
 
 

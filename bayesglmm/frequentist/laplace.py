@@ -50,7 +50,12 @@ class Laplace:
         """Lay the method out; FitError for too many crossed effects (`width.MAX_TAIL`)."""
         require_narrow_tail(design)
         if self.information == "expected":
-            require_one_dispersion(design, "laplace with information='expected'")
+            require_one_dispersion(
+                design,
+                "laplace with information='expected'",
+                "needs the expected information of a row, which is known for rows with one dispersion at most",
+                "leave information= out: the observed information is known for all.",
+            )
         words = Words(
             self.method,
             "Laplace" if self.information == "observed" else "Laplace, Fisher",

@@ -10,7 +10,7 @@ the fingerprint of the specification: a test fails where a file's model has chan
 from __future__ import annotations
 
 import argparse
-import hashlib
+import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -21,15 +21,12 @@ import numpy as np
 import bayesglmm as bg
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+
+from support.model_files import fingerprint  # noqa: E402  what the tests know a model by
+
 MODELS = HERE.parents[1] / "models"
 COLUMNS = ("name", "mean", "sd", "mean_error", "sd_error", "r_hat", "ess_bulk")
-
-
-def fingerprint(model: bg.GLMM) -> str:
-    """Return a checksum of what is modelled: formula, family, priors, data; not of how it is sampled or described."""
-    table = model.design.y.tobytes() + model.design.X.tobytes()
-    priors = "; ".join(str(p) for p in model.parameters.scalars)
-    return hashlib.sha256(f"{model.spec.formula} {model.spec.family} {priors}".encode() + table).hexdigest()[:16]
 
 
 def sampled(path: Path, options: argparse.Namespace) -> str:

@@ -44,7 +44,9 @@ class FixedGroups:
 
     def prepare(self, design: Design) -> PreparedFixed:
         """Lay the method out; FitError for more than `MAX_EFFECTS` group effects."""
-        require_one_dispersion(design, self.method)
+        require_one_dispersion(
+            design, self.method, "fits a generalized linear model, whose rows have one dispersion at most"
+        )
         if design.n_effects > MAX_EFFECTS:
             raise FitError(
                 f"the group terms have {design.n_effects} effects, more than the {MAX_EFFECTS} that method 'fixed' "

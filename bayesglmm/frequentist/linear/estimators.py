@@ -76,8 +76,13 @@ class REML:
 
 def _require_applicable(design: Design, method: str) -> None:
     """Raise SpecificationError unless the response is gaussian with the identity link, FitError for too wide a tail."""
-    if design.residual is None:
-        require_one_dispersion(design, method)
+    if design.family_link.linear and design.residual is None:
+        require_one_dispersion(
+            design,
+            method,
+            "solves mixed model equations, which have one sigma for all rows",
+            'use "laplace", which is maximum likelihood without approximation here, or sample the posterior.',
+        )
     if not design.family_link.linear:
         raise SpecificationError(
             f"method {method!r} is for gaussian responses with the identity link, and this model is "

@@ -11,7 +11,7 @@ from bayesglmm.design import Design
 from bayesglmm.errors import SpecificationError, nearest
 from bayesglmm.frequentist.applicable import require_plain_terms
 from bayesglmm.frequentist.population.estimating_equations import STATSMODELS, PreparedGEE
-from bayesglmm.frequentist.scalar_only import require_one_dispersion
+from bayesglmm.frequentist.scalar_only import require_variance_function
 from bayesglmm.grouping import GroupEffects
 
 __all__ = ["GEE"]
@@ -79,7 +79,7 @@ class GEE:
 
     def prepare(self, design: Design) -> PreparedGEE:
         """Lay the method out; SpecificationError where it does not apply."""
-        require_one_dispersion(design, self.method)
+        require_variance_function(design, self.method)
         if not design.coefficients:
             raise SpecificationError("method 'gee' estimates coefficients and this model has none; add an intercept.")
         if (design.spec.family, design.spec.link) not in STATSMODELS:

@@ -20,7 +20,6 @@ from bayesglmm.frequentist.quadrature.integrand import Integrand
 from bayesglmm.frequentist.quadrature.likelihood import QuadratureLikelihood
 from bayesglmm.frequentist.quadrature.nesting import check_nodes, nested_levels
 from bayesglmm.frequentist.quadrature.rule import checked_points
-from bayesglmm.frequentist.scalar_only import require_one_dispersion
 
 __all__ = ["AGQ", "prepare_quadrature"]
 
@@ -37,8 +36,9 @@ class AGQ:
 
     Notes
     -----
-    One grouping factor with up to three effects, or nested factors with up to three each. For Gaussian responses with
-    the identity link every number of nodes is exact.
+    One grouping factor with up to three effects, or nested factors with up to three each, whatever the family, with
+    formulas of the dispersion or of zeros and with levels of several kinds (``by=``). For Gaussian responses with the
+    identity link every number of nodes is exact.
     """
 
     points: int = 9
@@ -71,7 +71,6 @@ def prepare_quadrature(design: Design, words: Words, points: int, adaptive: bool
     SpecificationError
         Crossed factors, too many effects of one group, or too many nodes altogether.
     """
-    require_one_dispersion(design, words.method)
     laplace = LaplaceLikelihood.of(design)
     if not design.groups:  # nothing to integrate: every method is the exact likelihood
         return FromLaplace(laplace, MaximumLikelihood(laplace, words, laplace.marginal))

@@ -39,9 +39,13 @@ from numba import types
 from bayesglmm.compiled import compiled, source_stamp
 from bayesglmm.families.record import Row
 from bayesglmm.frequentist.quadrature.group_mode import find_group_mode
+from bayesglmm.frequentist.quadrature.group_rows import follow_row, move_rows, visit_rows
 from bayesglmm.frequentist.quadrature.group_sum import follow_mode, sum_over_nodes
 
-__all__ = ["compile_group_integral"]
+__all__ = ["SOURCES", "compile_group_integral"]
+
+#: What the loops over groups are made of.
+SOURCES = tuple(f"frequentist/quadrature/group_{name}.py" for name in ("mode", "rows", "sum"))
 
 _VECTOR = types.Array(types.float64, 1, "C", readonly=True)
 _MATRIX = types.Array(types.float64, 2, "C", readonly=True)
@@ -81,6 +85,7 @@ def _loop(row: Row, stamp: int) -> Callable[..., Any]:
     ):
         _ = stamp
         q = columns.shape[0]
+        none = np.empty((0, 0))
         for j in range(starts.shape[0] - 1):
             rows = order[starts[j] : starts[j + 1]]
             n = rows.shape[0]
@@ -98,7 +103,7 @@ def _loop(row: Row, stamp: int) -> Callable[..., Any]:
             center, shift, log_scale = z[j], -np.inf, 0.0
             if adaptive:
                 for _attempt in range(2):
-                    shift = find_group_mode(row, data, a, phi, center, table, C)
+                    shift = find_group_mode(move_rows, row, data, a, phi, center, table, C)
                     if not np.isnan(shift):
                         break
                     for b in range(q):
@@ -110,10 +115,12 @@ def _loop(row: Row, stamp: int) -> Callable[..., Any]:
                     log_scale += np.log(C[b, b])
             part, g, N = np.zeros(n), np.zeros(q), np.zeros((q, q))
             G[j] = 0.0
-            found = sum_over_nodes(row, data, x, a, phi, nodes, log_weights, center, C, shift, part, G[j], g, N)
+            found = sum_over_nodes(
+                visit_rows, row, data, x, a, phi, nodes, log_weights, center, C, shift, part, none, none, G[j], g, N
+            )
             value[j], slope[j] = found[0] + log_scale, found[1]
             if adaptive:
-                slope[j] += follow_mode(x, a, center, C, table, g, N, part, G[j])
+                slope[j] += follow_mode(follow_row, x, a, center, C, table, g, N, part, none, G[j])
             for i in range(n):
                 r[rows[i]] = part[i]
 
@@ -139,7 +146,7 @@ def compile_group_integral(row: Row) -> Any:
         the search for a mode failed; ``r`` (n,) with its gradient in ``fixed``; ``G`` (J, q, q) and ``slope`` (J,) with
         those in Lambda and log phi.
     """
-    stamp = source_stamp("families", "frequentist/quadrature/group_mode.py", "frequentist/quadrature/group_sum.py")
+    stamp = source_stamp("families", *SOURCES)
     loop = _loop(row, zlib.crc32(Path(inspect.getfile(row)).read_bytes(), stamp))
     loop.__qualname__ = f"{loop.__name__}_{row.__module__}_{row.__qualname__}"
     return compiled(_SIGNATURE)(loop)

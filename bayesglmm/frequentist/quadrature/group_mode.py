@@ -1,8 +1,8 @@
 """The mode of one group's integrand and the curvature there: compiled, for a handful of effects.
 
-h(z) = sum_i w_i l(y_i, f_i + a_i'z) - z'z / 2 is maximised by Newton's method with step halving. ``data`` (4, n) holds
-y, size, weight and fixed part of the group's rows, ``a`` (q, n) their rows of Z Lambda, ``table`` (7, n) the weighted
-row derivatives in the order of `FamilyLink.row`.
+h(z) = sum_i w_i l(y_i, f_i + a_i'z) - z'z / 2 is maximised by Newton's method with step halving. ``a`` (q, n) are the
+group's rows of Z Lambda, ``table`` (7 or 10, n) the weighted row derivatives in the order of `FamilyLink.row`; what
+``move`` does with ``row`` and ``data`` is `group_rows.move_rows` or `extended_group_rows.move_extended`.
 """
 
 from __future__ import annotations
@@ -17,23 +17,6 @@ _TOLERANCE = 1e-12
 _CLOSE = 1e-10
 _MAX_ITERATIONS = 200
 _MAX_HALVINGS = 40
-
-
-@jitable
-def _move(row, data, a, phi, z, table):  # type: ignore[no-untyped-def]  # compiled
-    """Fill ``table`` with weighted row derivatives at z and return h(z)."""
-    h = 0.0
-    for b in range(z.shape[0]):
-        h -= 0.5 * z[b] * z[b]
-    for i in range(a.shape[1]):
-        eta = data[3, i]
-        for b in range(z.shape[0]):
-            eta += a[b, i] * z[b]
-        found = row(data[0, i], data[1, i], eta, phi)
-        for k in range(7):
-            table[k, i] = data[2, i] * found[k]
-        h += table[0, i]
-    return h if np.isfinite(h) else -np.inf
 
 
 @compiled
@@ -80,16 +63,16 @@ def _inverse(R, C):  # type: ignore[no-untyped-def]  # compiled
 
 
 @jitable
-def find_group_mode(row, data, a, phi, z, table, C):  # type: ignore[no-untyped-def]  # compiled
+def find_group_mode(move, row, data, a, phi, z, table, C):  # type: ignore[no-untyped-def]  # compiled
     """Move z to the mode as `engine.pirls.find_mode` does; return h there, nan if the search fails."""
     q = z.shape[0]
     R = np.empty((q, q))
     step, old = np.empty(q), np.empty(q)
-    h = _move(row, data, a, phi, z, table)
+    h = move(row, data, a, phi, z, table)
     if not np.isfinite(h):
         for b in range(q):
             z[b] = 0.0
-        h = _move(row, data, a, phi, z, table)
+        h = move(row, data, a, phi, z, table)
     for _ in range(_MAX_ITERATIONS):
         # Where the observed curvature is not positive, a step needs weights that are; near the mode it is, and Newton's
         # steps converge quadratically.
@@ -104,7 +87,7 @@ def find_group_mode(row, data, a, phi, z, table, C):  # type: ignore[no-untyped-
         for _halving in range(_MAX_HALVINGS):
             for b in range(q):
                 z[b] = old[b] + length * step[b]
-            moved = _move(row, data, a, phi, z, table)
+            moved = move(row, data, a, phi, z, table)
             if close or moved > h:
                 break
             length *= 0.5

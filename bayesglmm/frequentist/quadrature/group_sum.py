@@ -1,4 +1,7 @@
-"""The sum over one group's nodes, and what their movement adds to its gradient: compiled (see `group_integral`)."""
+"""The sum over one group's nodes, and what their movement adds to its gradient: compiled (see `group_integral`).
+
+For any rows: ``visit`` evaluates them (`group_rows.visit_rows`, `extended_group_rows.visit_extended`).
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,12 @@ _FAR = 200.0  # terms may outgrow the scale of the sum by this factor's exponent
 
 
 @compiled
-def _scale(by, r, G, g, N):  # type: ignore[no-untyped-def]  # compiled
+def _scale(by, r, auxiliary, G, g, N):  # type: ignore[no-untyped-def]  # compiled
     for i in range(r.shape[0]):
         r[i] *= by
+    for k in range(auxiliary.shape[0]):
+        for i in range(auxiliary.shape[1]):
+            auxiliary[k, i] *= by
     for b in range(g.shape[0]):
         g[b] *= by
         for c in range(g.shape[0]):
@@ -23,38 +29,40 @@ def _scale(by, r, G, g, N):  # type: ignore[no-untyped-def]  # compiled
 
 
 @jitable
-def sum_over_nodes(row, data, x, a, phi, nodes, log_weights, center, C, shift, r, G, g, N):  # type: ignore[no-untyped-def]  # compiled
-    """Return log sum_k W_k exp(h(z_k) + t_k't_k / 2) and its slope; fill the weighted means r, G, g and N."""
+def sum_over_nodes(  # type: ignore[no-untyped-def]  # compiled
+    visit, row, data, x, a, phi, nodes, log_weights, center, C, shift, r, auxiliary, slopes, G, g, N
+):
+    """Return log sum_k W_k exp(h(z_k) + t_k't_k / 2) and its slope; fill the weighted means r, auxiliary, G, g and N.
+
+    ``auxiliary`` (m, n) are those of the gradients in the auxiliary predictors, ``slopes`` (m, n) is for those at one
+    node; m = 0 for rows without.
+    """
     q, n = a.shape
     z, pull, force = np.empty(q), np.empty(q), np.empty(q)
     d1 = np.empty(n)
     total, slope = 0.0, 0.0
     for k in range(nodes.shape[0]):
-        h, lp = log_weights[k], 0.0
+        h = log_weights[k]
         for b in range(q):
             z[b] = center[b]
             for c in range(q):
                 z[b] += C[b, c] * nodes[k, c]
             h += 0.5 * (nodes[k, b] * nodes[k, b] - z[b] * z[b])
-        for i in range(n):
-            eta = data[3, i]
-            for b in range(q):
-                eta += a[b, i] * z[b]
-            found = row(data[0, i], data[1, i], eta, phi)
-            h += data[2, i] * found[0]
-            d1[i] = data[2, i] * found[1]
-            lp += data[2, i] * found[4]
+        h, lp = visit(row, data, a, phi, z, h, d1, slopes)
         if h == -np.inf:  # a node where the rows are impossible: its share is 0, its slopes need not be finite
             continue
         if h > shift + _FAR:
             scale = np.exp(shift - h)
             total, slope, shift = total * scale, slope * scale, h
-            _scale(scale, r, G, g, N)
+            _scale(scale, r, auxiliary, G, g, N)
         share = np.exp(h - shift)
         total += share
         slope += share * lp
         for i in range(n):
             r[i] += share * d1[i]
+        for m in range(slopes.shape[0]):
+            for i in range(n):
+                auxiliary[m, i] += share * slopes[m, i]
         for b in range(q):
             force[b] = -z[b]
             pull[b] = 0.0
@@ -69,13 +77,16 @@ def sum_over_nodes(row, data, x, a, phi, nodes, log_weights, center, C, shift, r
                 G[b, c] += share * pull[b] * z[c]
             for c in range(q):
                 N[b, c] += share * along * nodes[k, c]
-    _scale(1.0 / total, r, G, g, N)
+    _scale(1.0 / total, r, auxiliary, G, g, N)
     return shift + np.log(total), slope / total
 
 
-@compiled
-def follow_mode(x, a, z, C, table, g, N, r, G):  # type: ignore[no-untyped-def]  # compiled
-    """Add to r and G what moves with the nodes, and return that part of the slope in log phi."""
+@jitable
+def follow_mode(follow, x, a, z, C, table, g, N, r, auxiliary, G):  # type: ignore[no-untyped-def]  # compiled
+    """Add to r, auxiliary and G what moves with the nodes, and return that part of the slope in log phi.
+
+    ``follow`` does it for one row's slopes: `group_rows.follow_row`, `extended_group_rows.follow_extended`.
+    """
     q, n = a.shape
     K = np.zeros((q, q))
     for b in range(q):
@@ -108,7 +119,7 @@ def follow_mode(x, a, z, C, table, g, N, r, G):  # type: ignore[no-untyped-def] 
             av += a[b, i] * v[b]
         change = 0.5 * s[i] * table[3, i] + table[2, i] * av
         r[i] += change
-        slope += 0.5 * s[i] * table[6, i] + table[5, i] * av
+        slope += follow(table, i, s[i], av, auxiliary)
         for b in range(q):
             for c in range(q):
                 G[b, c] += x[b, i] * (change * z[c] + table[2, i] * Ka[c, i] + table[1, i] * v[c])

@@ -14,12 +14,32 @@ from bayesglmm.engine.effects import EffectColumns
 from bayesglmm.engine.factor import FactorLayout, RelativeFactor
 from bayesglmm.engine.pattern import Pattern
 from bayesglmm.engine.pirls import Rows
-from bayesglmm.families.rows import compile_rows
+from bayesglmm.engine.row_kernels import row_kernels
+from bayesglmm.frequentist.quadrature.extended_group_integral import compile_extended_group_integral
 from bayesglmm.frequentist.quadrature.group_integral import compile_group_integral
-from bayesglmm.frequentist.quadrature.nesting import Level
+from bayesglmm.frequentist.quadrature.nesting import Level, Section
 from bayesglmm.frequentist.quadrature.rule import Grid
 
-__all__ = ["Integrand", "JointRows"]
+__all__ = ["Integrand", "JointRows", "RowsAt"]
+
+
+@dataclass(frozen=True, eq=False)
+class RowsAt:
+    """What is known of the rows at family scalars.
+
+    Attributes
+    ----------
+    size : ndarray, shape (n,) or (3 n,)
+        Size; with auxiliary predictors size, a and b one after the other.
+    phi : float
+        Dispersion parameter; 1 with auxiliary predictors.
+    n_auxiliary : int
+        Number m of auxiliary predictors, 0 or 2.
+    """
+
+    size: np.ndarray
+    phi: float
+    n_auxiliary: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +69,7 @@ class JointRows:
         terms = tuple(sorted(t for level in levels for t in level.terms))
         part = replace(design, groups=tuple(design.groups[t] for t in terms))
         effects = EffectColumns.of(part, centered=True)
-        kernels = compile_rows(design.family_link.row)
+        kernels = row_kernels(design)
         rows = Rows(design.y, design.size, design.weights, effects, Pattern.of(part, effects), kernels, 0)
         layout = FactorLayout.of(part)
         starts = {t: where.start for t, where in zip(terms, layout.effect_slices, strict=True)}
@@ -62,11 +82,14 @@ class JointRows:
 
 
 def _positions(design: Design, level: Level, starts: dict[int, int]) -> np.ndarray:
-    found = []
-    for t, own in zip(level.terms, level.levels, strict=True):
-        q = design.groups[t].n_effects
-        found.append(starts[t] + own[:, None] * q + np.arange(q))
-    return np.hstack(found)
+    sections = []
+    for section in level.sections:
+        found = []
+        for t, own in zip(section.terms, level.levels, strict=True):
+            q = design.groups[t].n_effects
+            found.append(starts[t] + own[section.groups, None] * q + np.arange(q))
+        sections.append(np.hstack(found))
+    return np.vstack(sections)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,13 +131,37 @@ class Integrand:
 
     @functools.cached_property
     def group_integral(self) -> Any:
-        """The compiled integral over the innermost effects (`compile_group_integral`)."""
+        """The compiled integral over the innermost effects of rows with one dispersion (`compile_group_integral`)."""
         return compile_group_integral(self.design.family_link.row)
 
-    def block(self, depth: int, factor: RelativeFactor) -> np.ndarray:
-        """Return Lambda (q, q) of all effects of a level."""
-        blocks = [factor.blocks[t] for t in self.levels[depth].terms]
+    @functools.cached_property
+    def extended_group_integral(self) -> Any:
+        """The same of rows with auxiliary predictors (`compile_extended_group_integral`)."""
+        address = row_kernels(self.design).pointer.address
+        return functools.partial(compile_extended_group_integral(), address)
+
+    def at(self, family: np.ndarray) -> RowsAt:
+        """Return what is known of the rows at the working family scalars (K,)."""
+        design = self.design
+        if design.auxiliary is not None:
+            return RowsAt(design.auxiliary.known(design.size, family), 1.0, 2)
+        return RowsAt(design.size, float(np.exp(family[0])) if len(family) else 1.0, 0)
+
+    def block(self, section: Section, factor: RelativeFactor) -> np.ndarray:
+        """Return Lambda (q, q) of all effects of the groups of a section."""
+        blocks = [factor.blocks[t] for t in section.terms]
         return np.ascontiguousarray(blocks[0] if len(blocks) == 1 else sla.block_diag(*blocks))
+
+    def times(self, depth: int, factor: RelativeFactor) -> np.ndarray:
+        """Return the rows of Z Lambda of a level's effects, (q, n)."""
+        level = self.levels[depth]
+        if len(level.sections) == 1:
+            return np.asarray(self.block(level.sections[0], factor).T @ level.columns)
+        out = np.empty_like(level.columns)
+        for section in level.sections:
+            rows = level.rows_of(section)
+            out[:, rows] = self.block(section, factor).T @ level.columns[:, rows]
+        return out
 
     def start_within(self, depth: int, z: np.ndarray) -> np.ndarray:
         """Return what lies further in of a joint mode z (Q,) of level ``depth``, as the next level takes it."""

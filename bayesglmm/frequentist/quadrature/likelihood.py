@@ -48,28 +48,33 @@ class QuadratureLikelihood:
         nowhere = -np.inf, np.full(working.size, np.nan)
 
         def evaluate(x: np.ndarray) -> tuple[float, np.ndarray]:
-            beta, theta, log_phi = working.split_phi(x)
+            beta, theta, family = working.split(x)
             factor = working.layout.at(theta)
             fixed = design.offset + design.X @ beta
-            found = integrate(self.integrand, fixed, factor, float(np.exp(log_phi)), memory)
+            found = integrate(self.integrand, fixed, factor, self.integrand.at(family), memory)
             if found is None or not np.isfinite(found.value).all():
                 return nowhere
-            parts = [design.X.T @ found.r, factor.pull_back(self._blocks(found.G))]
-            if design.dispersion is not None:
+            parts = [design.X.T @ found.r[0], factor.pull_back(self._blocks(found.G))]
+            if design.auxiliary is not None:
+                parts.append(design.auxiliary.pull_back(*found.r[1:]))
+            elif design.dispersion is not None:
                 parts.append(found.slope.sum(keepdims=True))
             return float(found.value.sum()) + constant, np.concatenate(parts)
 
         return evaluate
 
     def _blocks(self, G: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
-        """Return the gradient in each term's block of Lambda, from those in each level's (J, q, q)."""
-        design, found = self.integrand.design, {}
+        """Return the gradient in each term's block of Lambda, from those in each level's sections' (J, S, q, q)."""
+        design = self.integrand.design
+        found: dict[int, np.ndarray] = {}
         for level, whole in zip(self.integrand.levels, G, strict=True):
-            at = 0
-            for t in level.terms:
-                q = design.groups[t].n_effects
-                found[t] = whole[:, at : at + q, at : at + q].sum(axis=0)
-                at += q
+            for s, section in enumerate(level.sections):
+                at = 0
+                for t in section.terms:
+                    q = design.groups[t].n_effects
+                    part = whole[:, s, at : at + q, at : at + q].sum(axis=0)
+                    found[t] = found[t] + part if t in found else part  # a term may be of several sections
+                    at += q
         return tuple(found[t] for t in range(len(design.groups)))
 
     def modes(self, x: np.ndarray) -> pd.DataFrame:

@@ -23,11 +23,11 @@ class Mixture:
         The groups that are summed for, and the groups one level further in.
     shift, total : ndarray, shape (J,)
         The sum so far is exp(shift) total.
-    r : ndarray, shape (n,)
-        Sum of shares times the rows' gradients.
+    r : ndarray, shape (1 + m, n)
+        Sum of shares times the rows' gradients, in the fixed part and in their m auxiliary predictors.
     parts : list of ndarray, each shape (J, ...)
-        Sums of shares times g (J, q), N (J, q, q), slope (J,) and the gradients in each Lambda (J, q, q), in the
-        notation of `group_integral`.
+        Sums of shares times g (J, q), N (J, q, q), slope (J,), the gradients in each group's own Lambda
+        (J, q, q) and those in the sections' of each level within (J, S, q, q), in the notation of `group_integral`.
     """
 
     level: Level
@@ -38,12 +38,14 @@ class Mixture:
     parts: list[np.ndarray]
 
     @classmethod
-    def over(cls, levels: tuple[Level, ...]) -> Mixture:
+    def over(cls, levels: tuple[Level, ...], n_auxiliary: int) -> Mixture:
         """Start an empty sum for the groups of the first of nested ``levels``."""
         J, q = levels[0].n_groups, levels[0].n_effects
-        shapes = [(J, q), (J, q, q), (J,), *((J, level.n_effects, level.n_effects) for level in levels)]
+        shapes = [(J, q), (J, q, q), (J,), (J, q, q)]
+        shapes += [(J, len(level.sections), level.n_effects, level.n_effects) for level in levels[1:]]
         empty = [np.zeros(shape) for shape in shapes]
-        return cls(levels[0], levels[1], np.full(J, -np.inf), np.zeros(J), np.zeros(len(levels[0].codes)), empty)
+        r = np.zeros((1 + n_auxiliary, len(levels[0].codes)))
+        return cls(levels[0], levels[1], np.full(J, -np.inf), np.zeros(J), r, empty)
 
     def add(
         self,
@@ -67,8 +69,8 @@ class Mixture:
             share = np.where(possible, np.exp(h - new), 0.0)
         share = np.where(np.isnan(h), np.nan, share)
         r = np.where(share[self.level.codes] == 0.0, 0.0, r)  # where the rows are impossible slopes need not be finite
-        pull = np.array([self.level.sums(x * r) for x in self.level.columns]).T
-        force = np.array([self.level.sums(row * r) for row in a]).T - z
+        pull = np.array([self.level.sums(x * r[0]) for x in self.level.columns]).T
+        force = np.array([self.level.sums(row * r[0]) for row in a]).T - z
         along = np.einsum("jab,ja->jb", C, force)
         gone = share[parents] == 0.0
         inner = [np.where(gone.reshape(-1, *[1] * (x.ndim - 1)), 0.0, x) for x in (slope, *G)]
@@ -81,11 +83,12 @@ class Mixture:
     def means(
         self,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, tuple[np.ndarray, ...], np.ndarray]:
-        """Return log of the sum (J,) and the weighted means r (n,), g, N, gradients in each Lambda, slope."""
+        """Return log of the sum (J,), weighted means r (1 + m, n), g, N, gradients in sections' Lambda, and slope."""
         with np.errstate(divide="ignore", invalid="ignore"):
             g, N, slope, *G = (_times(1.0 / self.total, part) for part in self.parts)
             value = self.shift + np.log(self.total)
-            return value, self.r / self.total[self.level.codes], g, N, tuple(G), slope
+            blocks = self.level.by_section(G[0]), *G[1:]
+            return value, self.r / self.total[self.level.codes], g, N, blocks, slope
 
 
 def _times(by: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesglmm.engine.factor import RelativeFactor
-from bayesglmm.frequentist.quadrature.integrand import Integrand
+from bayesglmm.frequentist.quadrature.integrand import Integrand, RowsAt
 from bayesglmm.frequentist.quadrature.mixture import Mixture
 from bayesglmm.frequentist.quadrature.outer_nodes import OuterNodes, joint_nodes, prior_nodes
 
@@ -30,12 +30,12 @@ class Integrals:
     ----------
     value : ndarray, shape (J,)
         Their logarithms; nan where the search for a mode failed.
-    r : ndarray, shape (n,)
-        Gradient of each row's group's integral in the row's fixed part.
-    G : tuple of ndarray, each shape (J, q, q)
-        Gradients in Lambda of this level (first) and of each level within.
+    r : ndarray, shape (1 + m, n)
+        Gradient of each row's group's integral in the row's fixed part, then in its m auxiliary predictors.
+    G : tuple of ndarray, each shape (J, S, q, q)
+        Gradients in each section's Lambda of this level (first) and of each level within.
     slope : ndarray, shape (J,)
-        Gradients in log phi.
+        Gradients in log phi; 0 with auxiliary predictors.
     """
 
     value: np.ndarray
@@ -50,12 +50,12 @@ class _Point:
 
     integrand: Integrand
     factor: RelativeFactor
-    phi: float
+    rows: RowsAt
     memory: Memory
 
 
 def integrate(
-    integrand: Integrand, fixed: np.ndarray, factor: RelativeFactor, phi: float, memory: Memory
+    integrand: Integrand, fixed: np.ndarray, factor: RelativeFactor, rows: RowsAt, memory: Memory
 ) -> Integrals | None:
     """Integrate over all effects; None where a joint mode could not be found.
 
@@ -67,12 +67,12 @@ def integrate(
         X beta + offset.
     factor : RelativeFactor
         Lambda of all terms.
-    phi : float
-        Dispersion parameter.
+    rows : RowsAt
+        What is known of the rows (`Integrand.at`).
     memory : dict
         Where searches for modes start; their ends are written there. Empty at first.
     """
-    return _level(_Point(integrand, factor, phi, memory), fixed, ())
+    return _level(_Point(integrand, factor, rows, memory), fixed, ())
 
 
 def _level(point: _Point, fixed: np.ndarray, path: tuple[int, ...]) -> Integrals | None:
@@ -84,8 +84,8 @@ def _level(point: _Point, fixed: np.ndarray, path: tuple[int, ...]) -> Integrals
     outer = _outer_nodes(point, fixed, path)
     if outer is None:
         return None
-    a = integrand.block(depth, point.factor).T @ level.columns
-    mixture = Mixture.over(integrand.levels[depth:])
+    a = integrand.times(depth, point.factor)
+    mixture = Mixture.over(integrand.levels[depth:], point.rows.n_auxiliary)
     for k, (t, log_weight) in enumerate(zip(grid.nodes, grid.log_weights, strict=True)):
         z = outer.center + outer.C @ t
         inner = _level(point, fixed + np.einsum("qn,nq->n", a, z[level.codes]), (*path, k))
@@ -101,7 +101,7 @@ def _outer_nodes(point: _Point, fixed: np.ndarray, path: tuple[int, ...]) -> Out
         return prior_nodes(integrand.levels[depth])
     joint = integrand.joints[depth]
     start = point.memory.get(path, np.zeros(joint.rows.effects.size))
-    found = joint_nodes(joint, integrand.levels[depth:], fixed, point.factor, point.phi, start)
+    found = joint_nodes(joint, integrand.levels[depth:], fixed, point.factor, point.rows, start)
     if found is None:
         return None
     outer, point.memory[path] = found
@@ -126,10 +126,16 @@ def _innermost(point: _Point, fixed: np.ndarray, path: tuple[int, ...]) -> Integ
     level, grid = integrand.levels[-1], integrand.grids[-1]
     J, q = level.n_groups, level.n_effects
     z = point.memory.setdefault(path, np.zeros((J, q)))
-    value, slope, G, r = np.empty(J), np.zeros(J), np.zeros((J, q, q)), np.zeros(design.n_rows)
-    integrand.group_integral(
-        *(design.y, design.size, design.weights, fixed, level.columns, level.order, level.starts),
-        *(integrand.block(len(path), point.factor), point.phi, grid.nodes, grid.log_weights, integrand.adaptive),
-        *(z, value, r, G, slope),
-    )
-    return Integrals(value, r, (G,), slope)
+    value, slope, G = np.empty(J), np.zeros(J), np.zeros((J, q, q))
+    r = np.zeros((1 + point.rows.n_auxiliary, design.n_rows))
+    for section in level.sections:
+        j = section.groups
+        block = integrand.block(section, point.factor)
+        data = design.y, point.rows.size, design.weights, fixed
+        groups = level.columns, level.order, level.starts[j.start : j.stop + 1], block
+        rule = grid.nodes, grid.log_weights, integrand.adaptive
+        if point.rows.n_auxiliary:
+            integrand.extended_group_integral(*data, *groups, *rule, z[j], value[j], r[0], G[j], r[1:])
+        else:
+            integrand.group_integral(*data, *groups, point.rows.phi, *rule, z[j], value[j], r[0], G[j], slope[j])
+    return Integrals(value, r, (level.by_section(G),), slope)

@@ -9,15 +9,15 @@ the place of K and the joint v = H^-1 (E g + A'c).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bayesglmm.engine.elimination import Elimination
 from bayesglmm.engine.factor import RelativeFactor
 from bayesglmm.engine.pirls import Mode, find_mode
-from bayesglmm.frequentist.quadrature.integrand import JointRows
-from bayesglmm.frequentist.quadrature.nesting import Level
+from bayesglmm.frequentist.quadrature.integrand import JointRows, RowsAt
+from bayesglmm.frequentist.quadrature.nesting import Level, Section
 
 __all__ = ["OuterNodes", "Pull", "joint_nodes", "prior_nodes"]
 
@@ -28,12 +28,12 @@ class Pull:
 
     Attributes
     ----------
-    r : ndarray, shape (n,)
-        In the rows' fixed part.
-    G : tuple of ndarray, each shape (J, q, q)
-        In Lambda of the outer level and of each within, summed within the J outer groups.
+    r : ndarray, shape (1 + m, n)
+        In the rows' fixed part, then in their m auxiliary predictors.
+    G : tuple of ndarray, each shape (J, S, q, q)
+        In each section's Lambda of the outer level and of each within, summed within the J outer groups.
     slope : ndarray, shape (J,)
-        In log phi.
+        In log phi; 0 with auxiliary predictors.
     """
 
     r: np.ndarray
@@ -73,7 +73,7 @@ class _Joint:
     def pull(self, C: np.ndarray, g: np.ndarray, N: np.ndarray) -> Pull:
         """Return what following the mode adds, given the weighted means g (J, q) and N (J, q, q)."""
         outer, A = self.levels[0], self.mode.A
-        _, d1, d2, d3, _, d1p, d2p = self.mode.rows
+        d1, d2, d3 = self.mode.rows[1:4]
         K = C @ (np.eye(C.shape[-1]) + np.triu(N) + np.triu(N, 1).transpose(0, 2, 1)) @ C.transpose(0, 2, 1)
         b = np.array([A.times(np.ascontiguousarray(column)) for column in self.T.T])
         Kb = np.einsum("nab,bn->an", K[outer.codes], b)
@@ -85,19 +85,34 @@ class _Joint:
         Av = A.times(v)
         r = c + d2 * Av
         G = tuple(self._block_gradients(r, d1, d2, v, Kb))
-        return Pull(r, G, outer.sums(0.5 * s * d2p + d1p * Av))
+        # One dispersion for all rows, or auxiliary predictors: slopes of each in turn.
+        slopes = [0.5 * s * d2p + d1p * Av for d1p, d2p in zip(self.mode.rows[5::3], self.mode.rows[6::3], strict=True)]
+        if len(slopes) == 1:
+            return Pull(r[None], G, outer.sums(slopes[0]))
+        return Pull(np.array([r, *slopes]), G, np.zeros(outer.n_groups))
 
     def _block_gradients(
         self, r: np.ndarray, d1: np.ndarray, d2: np.ndarray, v: np.ndarray, Kb: np.ndarray
     ) -> Iterator[np.ndarray]:
-        """Yield the gradient in each level's Lambda, (J, q, q)."""
+        """Yield the gradient in each level's Lambda of each section, (J, S, q, q)."""
         outer = self.levels[0]
         for level, where in zip(self.levels, self.rows.positions, strict=True):
             at = where[level.codes]
             Ka = np.einsum("nkr,rn->nk", self.T[at], Kb)
             moved = r[:, None] * self.mode.z[at] + d2[:, None] * Ka + d1[:, None] * v[at]
-            sums = [[outer.sums(x * column) for column in moved.T] for x in level.columns]
+            parts = [_outside_zero(level, section, moved) for section in level.sections]
+            sums = [[[outer.sums(x * column) for column in part.T] for x in level.columns] for part in parts]
             yield np.moveaxis(np.array(sums), -1, 0)
+
+
+def _outside_zero(level: Level, section: Section, values: np.ndarray) -> np.ndarray:
+    """Return ``values`` (n, q) with zeros in the rows of other sections."""
+    if len(level.sections) == 1:
+        return values
+    rows = level.rows_of(section)
+    out = np.zeros_like(values)
+    out[rows] = values[rows]
+    return out
 
 
 def prior_nodes(level: Level) -> OuterNodes:
@@ -111,7 +126,7 @@ def joint_nodes(
     levels: tuple[Level, ...],
     fixed: np.ndarray,
     factor: RelativeFactor,
-    phi: float,
+    at: RowsAt,
     start: np.ndarray,
 ) -> tuple[OuterNodes, np.ndarray] | None:
     """Return the adapted nodes of the first of ``levels`` and the joint mode z (Q,); None if it is not found.
@@ -126,25 +141,25 @@ def joint_nodes(
         Linear predictor without their effects.
     factor : RelativeFactor
         Lambda of all terms of the design.
-    phi : float
-        Dispersion parameter.
+    at : RowsAt
+        What is known of the rows.
     start : ndarray, shape (Q,)
         Where the search for the mode starts.
     """
-    own = rows.factor(factor)
-    mode = find_mode(rows.rows, fixed, own, phi, start)
+    own, data = rows.factor(factor), replace(rows.rows, size=at.size)
+    mode = find_mode(data, fixed, own, at.phi, start)
     if mode.converged:
         # A search may end 1e-8 from the mode, where h is as high but C, and so the sum, is not yet what it is there.
-        mode = find_mode(rows.rows, fixed, own, phi, mode.z)
+        mode = find_mode(data, fixed, own, at.phi, mode.z)
     if not mode.converged or mode.elimination is None:
         return None
     outer, where = levels[0], rows.positions[0]
     E = np.zeros((len(mode.z), outer.n_effects))
-    for k, at in enumerate(where.T):
-        E[at, k] = 1.0
+    for k, place in enumerate(where.T):
+        E[place, k] = 1.0
     T = mode.elimination.solve(E)
     S = np.linalg.inv(T[where])
     C = np.linalg.inv(np.linalg.cholesky(0.5 * (S + S.transpose(0, 2, 1)))).transpose(0, 2, 1)
-    for level, at in zip(levels, rows.positions, strict=True):
-        T[at] = T[at] @ S[outer.groups_within(level)]
+    for level, place in zip(levels, rows.positions, strict=True):
+        T[place] = T[place] @ S[outer.groups_within(level)]
     return OuterNodes(mode.z[where], C, _Joint(rows, levels, mode, mode.elimination, T)), mode.z

@@ -9,7 +9,7 @@ from bayesglmm.design import Design
 from bayesglmm.frequentist.likelihood import Words
 from bayesglmm.frequentist.quasi.likelihood import QuasiLikelihood
 from bayesglmm.frequentist.quasi.options import check_options
-from bayesglmm.frequentist.scalar_only import require_one_dispersion
+from bayesglmm.frequentist.scalar_only import require_variance_function
 
 __all__ = ["QuasiEstimator"]
 
@@ -48,7 +48,7 @@ class QuasiEstimator:
         FitError
             Too many crossed effects (`width.MAX_TAIL`).
         """
-        require_one_dispersion(design, self.method)
+        require_variance_function(design, self.method)
         phi = ", residual dispersion estimated" if self.dispersion else ""
         words = Words(
             self.method,

@@ -19,6 +19,7 @@ from scipy.special import logsumexp
 
 from bayesglmm.frequentist.laplace import LaplaceLikelihood
 from bayesglmm.frequentist.likelihood import Evaluate
+from bayesglmm.frequentist.simulation.extended_kernel import compile_extended_importance
 from bayesglmm.frequentist.simulation.kernel import compile_importance
 from bayesglmm.frequentist.simulation.partition import Partition
 from bayesglmm.frequentist.simulation.placement import Placed, Placement
@@ -40,6 +41,7 @@ class _Sums:
     pulls: np.ndarray
     moments: np.ndarray
     cross: np.ndarray
+    auxiliary: np.ndarray
 
     @property
     def shares(self) -> np.ndarray:
@@ -134,26 +136,27 @@ class SimulatedLikelihood:
             (shares, sums.slopes),
             (shares[:, p.block[p.effects]], sums.pulls),
             (np.repeat(shares, p.sizes**2, axis=1), sums.moments),
+            (rows[:, None], sums.auxiliary),
         ]
 
     def _sums(self, x: np.ndarray) -> _Sums | None:
         marginal, p, draws = self.laplace.marginal, self.partition, self.draws
         rows, effects = marginal.rows, marginal.rows.effects
-        beta, theta, log_phi = self.working.split_phi(x)
-        placed = self.placement.at((beta, theta, log_phi), np.zeros(effects.size))
+        beta, theta, family = self.working.split(x)
+        placed = self.placement.at((beta, theta, family), np.zeros(effects.size))
         if placed is None:
             return None
         fixed = marginal.design.offset + marginal.design.X @ beta
-        table = np.ascontiguousarray(np.stack([rows.y, rows.size, rows.weights, fixed])[:, p.rows])
+        at, phi = rows.at(family)
+        size, *predictors = at.size.reshape(-1, len(rows.y))
+        table = np.ascontiguousarray(np.stack([rows.y, size, rows.weights, fixed, *predictors])[:, p.rows])
         A = np.ascontiguousarray(marginal.layout.at(theta).rows(effects.value)[:, p.rows])
-        places = np.ascontiguousarray(p.place[effects.index][:, p.rows])
+        places = np.ascontiguousarray(p.place[p.index][:, p.rows])
         R, B, (m, n) = draws.replicates, p.n_blocks, places.shape
         log_weights, log_means, slopes = np.empty((B, draws.t.shape[1])), np.empty((R, B)), np.empty((R, B))
         scores, pulls, moments = np.zeros((R, n)), np.zeros((R, effects.size)), np.zeros((R, int(p.entry_starts[-1])))
-        cross = np.zeros((R, m, n))
-        compile_importance(marginal.design.family_link.row)(
-            table,
-            float(np.exp(log_phi)),
+        cross, auxiliary = np.zeros((R, m, n)), np.zeros((R, len(predictors), n))
+        arguments = (
             places,
             A,
             (p.row_starts, p.effect_starts, p.entry_starts),
@@ -163,17 +166,24 @@ class SimulatedLikelihood:
             (log_weights, log_means, slopes, scores, pulls, moments),
             cross,
         )
-        return _Sums(placed, log_weights, log_means, slopes, scores, pulls, moments, cross)
+        if predictors:
+            compile_extended_importance()(rows.kernels.pointer.address, table, *arguments, auxiliary)
+        else:
+            compile_importance(marginal.design.family_link.row)(table, phi, *arguments)
+        return _Sums(placed, log_weights, log_means, slopes, scores, pulls, moments, cross, auxiliary)
 
     def _gradient(self, x: np.ndarray, placed: Placed, averages: list[np.ndarray], determinant: float) -> np.ndarray:
         """Return the gradient in x, given averages (see `_parts`) or differences of them (``determinant`` 0)."""
-        scores, cross, slopes, pull, moments = averages
+        scores, cross, slopes, pull, moments, predictors = averages
         marginal, layout = self.laplace.marginal, self.laplace.marginal.layout
-        moved_scores, moved_cross, moved_slope = placed.pull_back(pull, moments, determinant)
+        moved_scores, moved_cross, moved_slopes = placed.pull_back(pull, moments, determinant)
         scores = self.partition.unsorted_rows(scores) + moved_scores
         cross = self.partition.unsorted_rows(cross) + moved_cross
         blocks = tuple(marginal.rows.effects.value[part] @ cross[part].T for part in layout.row_slices)
         parts = [marginal.design.X.T @ scores, layout.at(x[self.working.theta]).pull_back(blocks)]
-        if marginal.design.dispersion is not None:
-            parts.append(np.array([slopes.sum() + moved_slope]))
+        auxiliary = marginal.design.auxiliary
+        if auxiliary is not None:
+            parts.append(auxiliary.pull_back(*(self.partition.unsorted_rows(predictors) + moved_slopes)))
+        elif marginal.design.dispersion is not None:
+            parts.append(np.array([slopes.sum() + moved_slopes.sum()]))
         return np.concatenate(parts)

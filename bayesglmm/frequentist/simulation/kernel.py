@@ -16,15 +16,14 @@ from numba import types
 from bayesglmm.compiled import compiled, jitable, source_stamp
 from bayesglmm.families.record import Row
 
-__all__ = ["compile_importance"]
+__all__ = ["ARGUMENTS", "compile_importance", "ends_of", "replicate", "width_of"]
 
 _VECTOR = types.float64[::1]
 _MATRIX = types.float64[:, ::1]
 _CUBE = types.float64[:, :, ::1]
 _WHOLE = types.int64[::1]
-_SIGNATURE = types.void(
-    _MATRIX,
-    types.float64,
+#: Types of what kernels take after what they know of the rows: places, a, starts, draws, place, follow, out, cross.
+ARGUMENTS = (
     types.int64[:, ::1],
     _MATRIX,
     types.UniTuple(_WHOLE, 3),
@@ -34,6 +33,7 @@ _SIGNATURE = types.void(
     types.UniTuple(_MATRIX, 6),
     _CUBE,
 )
+_SIGNATURE = types.void(_MATRIX, types.float64, *ARGUMENTS)
 
 # Draws worked on together: enough for the loops over draws to run at full speed, few enough for the cache; and the
 # slopes of the widest block's rows stay within 16 megabytes.
@@ -67,7 +67,7 @@ def _place(t, base, e0, at, centre, scale, m0, log_scale, work, z, pull):  # typ
 
 
 @jitable
-def _densities(row, table, phi, places, a, i0, i1, work, z, d1s, pull):  # type: ignore[no-untyped-def]
+def _densities(row, table, phi, places, a, i0, i1, work, z, d1s, auxiliary, pull):  # type: ignore[no-untyped-def]  # noqa: ARG001
     """Add the rows' log densities to h; keep their slopes in eta, in log phi, and those of h in z."""
     eta, h, slope = work[0], work[1], work[2]
     count = work.shape[1]
@@ -149,9 +149,20 @@ def _rescale(factor, vector, start, stop):  # type: ignore[no-untyped-def]
 
 
 @jitable
-def _rescale_all(factor, ends, scores, cross, pulls, moments):  # type: ignore[no-untyped-def]
+def _collect_auxiliary(i0, i1, work, slopes, auxiliary):  # type: ignore[no-untyped-def]
+    """Add the draws' part, by their shares, to the slopes in the rows' auxiliary predictors."""
+    share, count = work[3], work.shape[1]
+    for k in range(slopes.shape[0]):
+        for i in range(i0, i1):
+            auxiliary[k, i] += _product(slopes[k, i - i0], share, 0, count)
+
+
+@jitable
+def _rescale_all(factor, ends, scores, auxiliary, cross, pulls, moments):  # type: ignore[no-untyped-def]
     i0, i1, e0, e1, m0, m1 = ends
     _rescale(factor, scores, i0, i1)
+    for k in range(auxiliary.shape[0]):
+        _rescale(factor, auxiliary[k], i0, i1)
     for k in range(cross.shape[0]):
         _rescale(factor, cross[k], i0, i1)
     _rescale(factor, pulls, e0, e1)
@@ -159,10 +170,33 @@ def _rescale_all(factor, ends, scores, cross, pulls, moments):  # type: ignore[n
 
 
 @jitable
-def _replicate(  # type: ignore[no-untyped-def]
-    row, table, phi, places, a, ends, t, base, span, place, follow, log_weights, scores, cross, pulls, moments
+def replicate(  # type: ignore[no-untyped-def]
+    densities,
+    row,
+    table,
+    phi,
+    places,
+    a,
+    ends,
+    t,
+    base,
+    span,
+    place,
+    follow,
+    log_weights,
+    scores,
+    slopes,
+    auxiliary,
+    cross,
+    pulls,
+    moments,
 ):
-    """Fill one block's part of one replicate; return the log mean weight and the weighted slope in log phi."""
+    """Fill one block's part of one replicate; return the log mean weight and the weighted slope in log phi.
+
+    ``densities`` evaluates rows by ``row``: `_densities`, or `extended_kernel.extended_densities`, which fills slopes
+    in the auxiliary predictors too, (m, rows of the block, width); ``auxiliary`` (m, n) is for their means. m = 0
+    without.
+    """
     i0, i1, e0, e1, m0, _ = ends
     begin, end, width = span
     centre, scale, log_scale = place
@@ -172,7 +206,7 @@ def _replicate(  # type: ignore[no-untyped-def]
     total, total_slope, top = 0.0, 0.0, -math.inf
     for at in range(begin, end, width):
         _place(t, base, e0, at, centre, scale, m0, log_scale, work, z, pull)
-        _densities(row, table, phi, places, a, i0, i1, work, z, d1s, pull)
+        densities(row, table, phi, places, a, i0, i1, work, z, d1s, slopes, pull)
         highest = top
         for s in range(width):
             log_weights[at + s] = h[s]
@@ -184,18 +218,35 @@ def _replicate(  # type: ignore[no-untyped-def]
             top = highest
             total *= shrink
             total_slope *= shrink
-            _rescale_all(shrink, ends, scores, cross, pulls, moments)
+            _rescale_all(shrink, ends, scores, auxiliary, cross, pulls, moments)
         for s in range(width):
             share[s] = math.exp(h[s] - top)
             total += share[s]
             total_slope += share[s] * slope[s]
+        _collect_auxiliary(i0, i1, work, slopes, auxiliary)
         _collect(places, i0, i1, work, z, d1s, scores, cross)
         if follow:
             _collect_pull(t, e0, at, m0, work, pull, pulls, moments)
     if total == 0.0:
         return -math.inf, 0.0
-    _rescale_all(1.0 / total, ends, scores, cross, pulls, moments)
+    _rescale_all(1.0 / total, ends, scores, auxiliary, cross, pulls, moments)
     return top + math.log(total / (end - begin)), total_slope / total
+
+
+@jitable
+def ends_of(row_starts, effect_starts, entry_starts, b):  # type: ignore[no-untyped-def]
+    """Return where a block's rows, effects and squared effects begin and end."""
+    rows, effects = (row_starts[b], row_starts[b + 1]), (effect_starts[b], effect_starts[b + 1])
+    return rows[0], rows[1], effects[0], effects[1], entry_starts[b], entry_starts[b + 1]
+
+
+@jitable
+def width_of(S, rows):  # type: ignore[no-untyped-def]
+    """Return how many of S draws are worked on together."""
+    width = min(_WIDTH, S)
+    while width > _NARROWEST and width * rows > _SLOPES:
+        width //= 2  # powers of 2, as S: no draws are left over
+    return width
 
 
 def _loop(row: Row, stamp: tuple[int, int]) -> Callable[..., None]:
@@ -206,18 +257,15 @@ def _loop(row: Row, stamp: tuple[int, int]) -> Callable[..., None]:
         centre, scale, log_scale = place
         log_weights, log_means, slopes, scores, pulls, moments = out
         replicates, blocks = log_means.shape
-        S = t.shape[1] // replicates
+        S, no_slopes, none = t.shape[1] // replicates, np.empty((0, 0, 0)), np.empty((0, 0))
         for b in range(blocks):
-            i0, i1 = row_starts[b], row_starts[b + 1]
-            e0, e1 = effect_starts[b], effect_starts[b + 1]
-            ends = (i0, i1, e0, e1, entry_starts[b], entry_starts[b + 1])
-            width = min(_WIDTH, S)
-            while width > _NARROWEST and width * (i1 - i0) > _SLOPES:
-                width //= 2  # powers of 2, as S: no draws are left over
+            ends = ends_of(row_starts, effect_starts, entry_starts, b)
+            width = width_of(S, ends[1] - ends[0])
             for r in range(replicates):
                 span = (r * S, (r + 1) * S, width)
                 at = (centre, scale, log_scale[b])
-                log_means[r, b], slopes[r, b] = _replicate(
+                log_means[r, b], slopes[r, b] = replicate(
+                    _densities,
                     row,
                     table,
                     phi,
@@ -231,6 +279,8 @@ def _loop(row: Row, stamp: tuple[int, int]) -> Callable[..., None]:
                     follow,
                     log_weights[b],
                     scores[r],
+                    no_slopes,
+                    none,
                     cross[r],
                     pulls[r],
                     moments[r],

@@ -13,7 +13,6 @@ from bayesglmm.frequentist.applicable import require_independent_levels
 from bayesglmm.frequentist.estimator import Prepared
 from bayesglmm.frequentist.laplace import LaplaceLikelihood
 from bayesglmm.frequentist.likelihood import MaximumLikelihood
-from bayesglmm.frequentist.scalar_only import require_one_dispersion
 from bayesglmm.frequentist.simulation.maximum import WORDS, SimulatedMaximum, Simulation
 from bayesglmm.frequentist.simulation.partition import Partition
 from bayesglmm.frequentist.width import require_narrow_tail
@@ -106,13 +105,12 @@ class MCML:
         FitError
             More than `MAX_DIMENSION` group effects in one block, or too many crossed effects (`width.MAX_TAIL`).
         """
-        require_one_dispersion(design, self.method)
         require_independent_levels(design, self.method)
         require_narrow_tail(design)
         likelihood = LaplaceLikelihood.of(design)
         if not design.groups:  # nothing to integrate: the likelihood is known exactly
             return MaximumLikelihood(likelihood, WORDS, likelihood.marginal)
-        partition = Partition.of(likelihood.marginal.rows.effects)
+        partition = Partition.of(likelihood.marginal.rows.effects, design.groups)
         widest = int(partition.sizes.max())
         if widest > MAX_DIMENSION:
             raise FitError(

@@ -11,6 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from bayesglmm.engine.effects import EffectColumns
+from bayesglmm.grouping import GroupEffects
 
 __all__ = ["Partition"]
 
@@ -27,23 +28,30 @@ class Partition:
         Rows sorted by block.
     row_starts : ndarray of int64, shape (B + 1,)
         Where each block begins among them.
+    index : ndarray of int64, shape (m, n)
+        Which effects each row touches, as `EffectColumns.index`; in the place of those of another kind, one that it
+        touches.
     """
 
     block: np.ndarray
     rows: np.ndarray
     row_starts: np.ndarray
+    index: np.ndarray
 
     @classmethod
-    def of(cls, effects: EffectColumns) -> Partition:
-        """Find the blocks; there must be at least one group term."""
-        index = effects.index
+    def of(cls, effects: EffectColumns, groups: tuple[GroupEffects, ...] = ()) -> Partition:
+        """Find the blocks; there must be at least one group term.
+
+        ``groups`` are needed where levels are of several kinds: a row touches no effect of another kind than its own.
+        """
+        index = _touched(effects.index, groups)
         first = np.broadcast_to(index[0], index.shape)
         edges = coo_array((np.ones(index.size), (first.ravel(), index.ravel())), shape=(effects.size, effects.size))
         count, labels = connected_components(edges, directed=False)
         block = labels.astype(np.int64)
         of_rows = block[index[0]]
         rows = np.argsort(of_rows, kind="stable")
-        return cls(block, rows, np.searchsorted(of_rows[rows], np.arange(count + 1)).astype(np.int64))
+        return cls(block, rows, np.searchsorted(of_rows[rows], np.arange(count + 1)).astype(np.int64), index)
 
     @property
     def n_blocks(self) -> int:
@@ -98,3 +106,16 @@ class Partition:
         out = np.empty_like(values)
         out[..., self.rows] = values
         return out
+
+
+def _touched(index: np.ndarray, groups: tuple[GroupEffects, ...]) -> np.ndarray:
+    if all(group.kind is None for group in groups):
+        return index
+    touched = np.ones(index.shape, dtype=bool)
+    at = 0
+    for group in groups:
+        if group.kind is not None:
+            touched[at : at + group.n_effects] = group.kind.inside
+        at += group.n_effects
+    own = index[touched.argmax(axis=0), np.arange(index.shape[1])]
+    return np.where(touched, index, own)

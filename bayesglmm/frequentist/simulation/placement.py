@@ -24,7 +24,10 @@ from bayesglmm.frequentist.simulation.partition import Partition
 
 __all__ = ["AroundModes", "FromPrior", "Placed", "Placement", "RowSums"]
 
-type RowSums = tuple[np.ndarray, np.ndarray, float]
+type RowSums = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+type Parameters = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class Placed(Protocol):
@@ -58,8 +61,9 @@ class Placed(Protocol):
             Coefficient of each row's X beta.
         cross : ndarray, shape (m, n)
             Coefficients of its entries of A.
-        slope : float
-            Coefficient of log phi.
+        slopes : ndarray, shape (m, n)
+            Coefficients of each row's log phi (m = 1), or of its auxiliary predictors (m = 2); (1, n) of zeros for
+            places that do not move.
         """
         ...
 
@@ -67,8 +71,11 @@ class Placed(Protocol):
 class Placement(Protocol):
     """A rule for places."""
 
-    def at(self, x: tuple[np.ndarray, np.ndarray, float], start: np.ndarray) -> Placed | None:
-        """Return the places at (beta, theta, log phi), modes searched from ``start`` (Q,); None if there are none."""
+    def at(self, x: Parameters, start: np.ndarray) -> Placed | None:
+        """Return the places at (beta, theta, working family scalars); None if there are none.
+
+        Modes are searched from ``start`` (Q,).
+        """
         ...
 
     def with_marginal(self, marginal: LaplaceMarginal) -> Placement:
@@ -83,7 +90,7 @@ class FromPrior:
     marginal: LaplaceMarginal
     partition: Partition
 
-    def at(self, x: tuple[np.ndarray, np.ndarray, float], start: np.ndarray) -> PlacedFromPrior:  # noqa: ARG002
+    def at(self, x: Parameters, start: np.ndarray) -> PlacedFromPrior:  # noqa: ARG002
         """Return the same places for every x."""
         return PlacedFromPrior(self.partition, self.marginal.rows.effects.index.shape)
 
@@ -110,7 +117,7 @@ class PlacedFromPrior:
 
     def pull_back(self, pull: np.ndarray, moments: np.ndarray, determinant: float) -> RowSums:  # noqa: ARG002
         """Return nothing: the places stay where they are."""
-        return np.zeros(self.shape[1]), np.zeros(self.shape), 0.0
+        return np.zeros(self.shape[1]), np.zeros(self.shape), np.zeros((1, self.shape[1]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,12 +127,13 @@ class AroundModes:
     marginal: LaplaceMarginal
     partition: Partition
 
-    def at(self, x: tuple[np.ndarray, np.ndarray, float], start: np.ndarray) -> PlacedAroundModes | None:
+    def at(self, x: Parameters, start: np.ndarray) -> PlacedAroundModes | None:
         """Find modes and curvature at x."""
-        beta, theta, log_phi = x
+        beta, theta, family = x
         design, factor = self.marginal.design, self.marginal.layout.at(theta)
         fixed = design.offset + design.X @ beta
-        mode = find_mode(self.marginal.rows, fixed, factor, float(np.exp(log_phi)), start)
+        rows, phi = self.marginal.rows.at(family)
+        mode = find_mode(rows, fixed, factor, phi, start)
         if not mode.converged or mode.elimination is None:
             return None
         scale = _scales(self.partition, mode)
@@ -156,7 +164,7 @@ class PlacedAroundModes:
     def pull_back(self, pull: np.ndarray, moments: np.ndarray, determinant: float) -> RowSums:
         """Return what the moving modes and curvature add to the gradient (see the top of this file)."""
         mode, A = self.mode, self.mode.A
-        _, d1, d2, d3, _, d1p, d2p = mode.rows
+        d1, d2, d3 = mode.rows[1:4]
         PA = self._times(self._curvature_slopes(moments, determinant))
         p = np.einsum("mn,mn->n", A.value, PA)
         c = -p * d3
@@ -167,7 +175,7 @@ class PlacedAroundModes:
         Av = A.times(v)
         scores = c + d2 * Av
         cross = scores * mode.z[A.index] + d1 * v[A.index] - 2.0 * d2 * PA
-        return scores, cross, float(Av @ d1p - p @ d2p)
+        return scores, cross, Av * mode.rows[5::3] - p * mode.rows[6::3]
 
     def _curvature_slopes(self, moments: np.ndarray, determinant: float) -> np.ndarray:
         """Return P of every block, (sum D^2,)."""
@@ -187,13 +195,14 @@ class PlacedAroundModes:
         """Return P a_i at the effects that row i touches, (m, n)."""
         A = self.mode.A
         out = np.zeros_like(A.value)
-        for k, c, entries in _row_entries(self.partition, A.index):
+        for k, c, entries in _row_entries(self.partition):
             out[k] += P[entries] * A.value[c]
         return out
 
 
-def _row_entries(partition: Partition, index: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
+def _row_entries(partition: Partition) -> list[tuple[int, int, np.ndarray]]:
     """Return, for each pair of the effects that rows touch, where its entry of the block's matrix stands, (n,)."""
+    index = partition.index
     block = partition.block[index[0]]
     place, size, begin = partition.place[index], partition.sizes[block], partition.entry_starts[block]
     return [(k, c, begin + place[k] * size + place[c]) for k in range(len(index)) for c in range(len(index))]
@@ -203,7 +212,7 @@ def _scales(partition: Partition, mode: Mode) -> np.ndarray | None:
     """Return C = L'^-1 with H = L L' of every block, (sum D^2,); None if some H is not positive definite."""
     A = mode.A
     H = np.zeros(int(partition.entry_starts[-1]))
-    for k, c, entries in _row_entries(partition, A.index):
+    for k, c, entries in _row_entries(partition):
         H += np.bincount(entries, -mode.rows[2] * A.value[k] * A.value[c], minlength=len(H))
     scale = np.empty_like(H)
     for _, _, entries in partition.by_size():

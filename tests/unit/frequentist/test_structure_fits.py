@@ -345,12 +345,6 @@ def test_profile_and_bootstrap_hold_a_common_correlation():
     assert np.isfinite(drawn.draws["sd(subject)"]).all()
 
 
-@pytest.mark.parametrize("method", ["agq", "mcml"])
-def test_kinds_are_refused_where_integrals_are_products(method):
-    with pytest.raises(bg.SpecificationError, match="does not take by=trt yet"):
-        model_of("epilepsy_by").fit(method)
-
-
 @pytest.mark.parametrize("method", ["gee", "fixed"])
 def test_methods_without_covariances_of_effects_refuse_structures(method):
     with pytest.raises(bg.SpecificationError, match="does not look at the covariance of group effects"):
