@@ -216,3 +216,12 @@ def test_a_variance_that_vanishes_is_said():
     data.loc[data["sex"] == "Male", "distance"] = 20.0 + data["age"]
     with pytest.raises(bg.FitError, match="sigma goes to 0 in some of the rows"):
         bg.GLMM("distance ~ age * sex", data, residual="ar1(visit | subject)", dispersion="~ 0 + sex").fit("ml")
+
+
+def test_a_singular_correlation_matrix_of_the_visits_is_said():
+    data = bg.load_dataset("orthodont")
+    i = np.arange(1, len(data) + 1)
+    few = data[(7 * i**2 + 3 * i) % 11 >= 3]
+    fit = bg.GLMM("distance ~ age * sex", few, residual="us(age | subject)", dispersion="~ 0 + C(age)").fit("reml")
+    assert any("is singular here" in note for note in fit.notes)
+    assert not fit.converged
