@@ -45,7 +45,7 @@ class GLMM:
         wins, the rest have defaults scaled to the data.
     dispersion : str, optional
         Formula of the logarithm of the dispersion parameter: ``"~ 0 + sex"`` gives each sex a sigma of its own. Beside
-        ``residual`` (ar1, car1 and cs) these are the standard deviations of the residuals that correlate.
+        ``residual`` these are the standard deviations of the residuals that correlate.
     zero : str, optional
         Formula of the logit of the zero part's probability, for zero-inflated and hurdle families; ``"~ 1"`` if left
         out.
@@ -53,7 +53,8 @@ class GLMM:
         How residuals of one group correlate, for gaussian responses: ``"ar1(week | patient)"`` (rho to the power of the
         time between two rows, whole-number times or ordered categories, or ``1`` for the order of the rows),
         ``"car1(time | patient)"`` (real times), ``"cs(1 | patient)"`` (one correlation), ``"us(visit | patient)"`` (a
-        correlation for every two visits); independent if left out, or ``"iid"``. Classical methods: ml and reml.
+        correlation for every two visits; with ``dispersion="~ 0 + C(visit)"`` any covariance of them); independent if
+        left out, or ``"iid"``. Classical methods: ml and reml.
     known_covariances : mapping, optional
         Covariances of levels that the formula names, ``known(1 | animal, "A")``: a DataFrame with the levels in rows
         and columns, or a pair (matrix, names) of a NumPy array or scipy.sparse matrix. Levels of the data must be

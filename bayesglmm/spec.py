@@ -30,7 +30,7 @@ from bayesglmm.formula import (
 from bayesglmm.priors.frozen import FrozenDict
 from bayesglmm.priors.prior import Prior
 from bayesglmm.priors.reading import read_priors
-from bayesglmm.spec_problems import NOT_AVAILABLE, ComplaintsError, kind_of, located, refuse, shown
+from bayesglmm.spec_problems import ComplaintsError, kind_of, located, refuse, shown
 from bayesglmm.title import model_title
 
 __all__ = ["ModelSpec"]
@@ -251,14 +251,6 @@ def _checked_part(given: Any, name: str, data: Mapping[str, Any]) -> str:
         raise ComplaintsError.one(
             f'{shown(given)} is given together with "y | se(...)", which fixes the dispersion. Leave out one of them.'
         )
-    residual = data.get("residual")
-    if name == "dispersion" and residual is not None and residual.structure == "us":
-        message = (
-            f'{shown(given)} is given beside residual = "{residual}"; in this version unstructured correlations come '
-            "with one standard deviation for all rows. Use ar1, car1 or cs beside the dispersion formula, or leave out "
-            "one of the two."
-        )
-        raise ComplaintsError.one(message, kind=NOT_AVAILABLE)
     return one_sided_text(common)
 
 

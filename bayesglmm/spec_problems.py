@@ -14,10 +14,9 @@ from typing import Any, NoReturn
 
 from pydantic import BaseModel, ValidationError
 
-from bayesglmm.errors import NotAvailableError, Problem, SpecificationError, nearest
+from bayesglmm.errors import Problem, SpecificationError, nearest
 
 __all__ = [
-    "NOT_AVAILABLE",
     "ComplaintsError",
     "KeyPath",
     "Located",
@@ -34,8 +33,6 @@ __all__ = [
 #: Keys and positions from the top of a specification to a value.
 KeyPath = tuple[str | int, ...]
 
-#: Kind of a problem that a later version may not have.
-NOT_AVAILABLE = "not available"
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _KINDS: tuple[tuple[type, str], ...] = (
@@ -146,14 +143,10 @@ def refuse(items: Iterable[Located], where: Callable[[KeyPath], str] = key_text)
 
     Raises
     ------
-    NotAvailableError
-        Nothing is wrong but that this version cannot do it.
     SpecificationError
-        Otherwise.
+        Always.
     """
     problems = [Problem(where(item.path), item.message, item.kind) for item in items]
-    if all(p.kind == NOT_AVAILABLE for p in problems):
-        raise NotAvailableError("\n".join(map(str, problems)))
     raise SpecificationError(problems)
 
 

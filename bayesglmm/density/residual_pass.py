@@ -22,7 +22,7 @@ from bayesglmm.residual.car1 import CAR1_CODE, car1_coefficients
 from bayesglmm.residual.cs import CS_CODE, cs_coefficients
 from bayesglmm.residual.us import US_CODE
 
-__all__ = ["pass_residuals", "pass_single"]
+__all__ = ["pass_correlations", "pass_residuals"]
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
@@ -72,7 +72,7 @@ def _group_of_one(summed, kind, table, precision, e, w, score):  # type: ignore[
 
 
 @jitable
-def pass_single(code, x, prior, starts, kind, values, precision, e, score, slopes):  # type: ignore[no-untyped-def]
+def _single(code, x, prior, starts, kind, values, precision, e, score, slopes):  # type: ignore[no-untyped-def]
     """Structures with one correlation: return w'w, sum of log s and the log prior; fill score and slopes (1,)."""
     rho, rho_slope, rest, log_prior, prior_slope = stretched_correlation(x[0], prior[0], prior[1])
     table, w = np.zeros((5, values.shape[0])), np.empty_like(e)
@@ -154,6 +154,19 @@ def _patterned(x, eta_lkj, T, starts, patterns, precision, e, score, slopes):  #
 
 
 @jitable
+def pass_correlations(residual, x, precision, e, score, slopes):  # type: ignore[no-untyped-def]  # compiled
+    """Fill score = precision R^-1 e and slopes; return w'w, sum of log s and the log prior of the coordinates x.
+
+    ``residual`` holds the arrays of `residual_arrays`; precision is 1 / sigma^2, e (n,) in the order of `ResidualRows`.
+    """
+    starts, kind, values, words, prior, visits, visit_starts, members, member_starts = residual
+    if words[0] == US_CODE:
+        patterns = (visits, visit_starts, members, member_starts)
+        return _patterned(x, prior[0], words[1], starts, patterns, precision, e, score, slopes)
+    return _single(words[0], x, prior, starts, kind, values, precision, e, score, slopes)
+
+
+@jitable
 def pass_residuals(data, residual, beta, u, family, g_beta, gu, sums):  # type: ignore[no-untyped-def]  # compiled
     """Fill g_beta, gu and ``sums`` (1 + K): log density of the rows and its derivatives in the family scalars.
 
@@ -161,18 +174,13 @@ def pass_residuals(data, residual, beta, u, family, g_beta, gu, sums):  # type: 
     of `ResidualRows`; the arrays of `residual_arrays`; beta (p,); u; family (K,): sigma and correlation coordinates.
     """
     rows, Xt, slope_columns, codes, terms = data
-    starts, kind, values, words, prior, visits, visit_starts, members, member_starts = residual
     n = rows.shape[1]
     eta, score = np.empty(n), np.empty(n)
     row_predictor(rows, Xt, slope_columns, codes, terms, beta, u, eta)
     e = rows[0] - eta
-    sigma, x, slopes = family[0], family[1:], sums[2:]
+    sigma = family[0]
     precision = 1.0 / (sigma * sigma)
-    if words[0] == US_CODE:
-        patterns = (visits, visit_starts, members, member_starts)
-        squares, logs, log_prior = _patterned(x, prior[0], words[1], starts, patterns, precision, e, score, slopes)
-    else:
-        squares, logs, log_prior = pass_single(words[0], x, prior, starts, kind, values, precision, e, score, slopes)
+    squares, logs, log_prior = pass_correlations(residual, family[1:], precision, e, score, sums[2:])
     sums[0] = log_prior - n * (math.log(sigma) + _HALF_LOG_2PI) - logs - 0.5 * precision * squares
     sums[1] = (precision * squares - n) / sigma
     row_scores(Xt, slope_columns, codes, terms, score, g_beta, gu)

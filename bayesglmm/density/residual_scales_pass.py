@@ -1,6 +1,6 @@
 """The pass of `residual_pass` where residuals have a standard deviation by row: log sigma_i = offset_i + w'columns_i.
 
-With r = (y - eta) / sigma_i, t = L^-1 r and R = L L' of one correlation,
+With r = (y - eta) / sigma_i, t = L^-1 r and R = L L',
 
     l = -n log(2 pi) / 2 - sum log sigma_i - log|R| / 2 - t't / 2,    dl / d log sigma_i = r_i (R^-1 r)_i - 1.
 
@@ -20,7 +20,7 @@ from bayesglmm.compiled import compiled_pointer, jitable, source_stamp
 from bayesglmm.density.addresses import int32_grid, int64_grid, int64_vector, real_grid, real_vector
 from bayesglmm.density.layout import Layout
 from bayesglmm.density.residual_likelihood import residual_arrays
-from bayesglmm.density.residual_pass import pass_single
+from bayesglmm.density.residual_pass import pass_correlations
 from bayesglmm.density.row_call import ROW_PASS
 from bayesglmm.density.row_data import RowData
 from bayesglmm.density.row_pass import row_predictor, row_scores
@@ -29,9 +29,8 @@ from bayesglmm.residual import ResidualScales
 
 __all__ = ["compile_scaled_residual_pass", "scaled_pass_arrays"]
 
-#: Arrays that this pass reads: rows, Xt, slopes, codes, terms; columns and offset of log sigma; the first five of
-#: `residual_arrays`.
-_ARRAYS = 12
+#: Arrays that this pass reads: rows, Xt, slopes, codes, terms; columns and offset of log sigma; `residual_arrays`.
+_ARRAYS = 16
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 _SOURCES = ("residual_scales_pass", "residual_likelihood", "residual_pass", "row_pass", "layout", "addresses")
 
@@ -43,16 +42,14 @@ def scaled_pass_arrays(
     residual = design.residual
     assert residual is not None
     rows = RowData.in_order(design, residual.order)
-    places = residual_arrays(residual, eta_lkj)[:5]
     of_scales = (np.ascontiguousarray(scales.columns), np.ascontiguousarray(scales.offset))
-    return (rows.rows, rows.Xt, rows.slopes, rows.codes, layout.cells, *of_scales, *places)
+    return (rows.rows, rows.Xt, rows.slopes, rows.codes, layout.cells, *of_scales, *residual_arrays(residual, eta_lkj))
 
 
 @jitable
 def _pass_scaled(data, columns, offset, residual, beta, u, family, g_beta, gu, sums):  # type: ignore[no-untyped-def]
-    """Fill g_beta, gu and ``sums`` (1 + K + 1); ``family`` holds w (K,) and the coordinate of the correlation."""
+    """Fill g_beta, gu and ``sums`` (1 + K + c); ``family`` holds w (K,) and the coordinates (c,) of R."""
     rows, Xt, slope_columns, codes, terms = data
-    starts, kind, values, words, prior = residual
     n, K = rows.shape[1], columns.shape[0]
     eta, score = np.empty(n), np.empty(n)
     row_predictor(rows, Xt, slope_columns, codes, terms, beta, u, eta)
@@ -62,8 +59,7 @@ def _pass_scaled(data, columns, offset, residual, beta, u, family, g_beta, gu, s
             logs[i] += family[k] * columns[k, i]
     shrink = np.exp(-logs)
     r = (rows[0] - eta) * shrink
-    found = pass_single(words[0], family[K:], prior, starts, kind, values, 1.0, r, score, sums[1 + K :])
-    squares, log_s, log_prior = found
+    squares, log_s, log_prior = pass_correlations(residual, family[K:], 1.0, r, score, sums[1 + K :])
     sums[0] = log_prior - n * _HALF_LOG_2PI - logs.sum() - log_s - 0.5 * squares
     of_logs = r * score - 1.0
     for k in range(K):
@@ -85,11 +81,13 @@ def compile_scaled_residual_pass() -> Any:
         t = nb.carray(data_, (_ARRAYS, 3), np.int64)
         Xt = real_grid(t, 1)
         p = Xt.shape[0]
+        places = (int64_vector(t, 7), int64_vector(t, 8), real_vector(t, 9), int64_vector(t, 10), real_vector(t, 11))
+        patterns = (int64_vector(t, 12), int64_vector(t, 13), int64_vector(t, 14), int64_vector(t, 15))
         _pass_scaled(
             (real_grid(t, 0), Xt, real_grid(t, 2), int32_grid(t, 3), int64_grid(t, 4)),
             real_grid(t, 5),
             real_vector(t, 6),
-            (int64_vector(t, 7), int64_vector(t, 8), real_vector(t, 9), int64_vector(t, 10), real_vector(t, 11)),
+            places + patterns,
             nb.carray(beta_, (p,)),
             nb.carray(u_, (n_effects,)),
             nb.carray(family_, (n_family,)),

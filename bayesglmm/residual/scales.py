@@ -42,6 +42,13 @@ class ResidualScales:
         """Whether any two rows can differ."""
         return bool((np.ptp(self.columns, axis=1) > 0.0).any() or np.ptp(self.offset) > 0.0)
 
+    def any_by(self, codes: np.ndarray) -> bool:
+        """Whether rows of one code (n,) have one standard deviation, and codes any that they like."""
+        firsts, inverse = np.unique(codes, return_index=True, return_inverse=True)[1:]
+        by_code = self.columns[:, firsts]
+        shared = (self.columns == by_code[:, inverse]).all() and (self.offset == self.offset[firsts][inverse]).all()
+        return bool(shared and np.linalg.matrix_rank(by_code) == len(firsts))
+
     def relative_to(self, sigma: float) -> ResidualScales:
         """Return d / sigma."""
         return replace(self, offset=self.offset - np.log(sigma))

@@ -1,4 +1,4 @@
-"""Unstructured: a correlation for every two visits, in the coordinates of an LKJ prior; one sigma.
+"""Unstructured: a correlation for every two visits, in the coordinates of an LKJ prior.
 
 A group that lacks visits has the rows and columns of those that it has; a Cholesky factor is made once for all groups
 with the same visits.

@@ -121,7 +121,7 @@ def residual_warnings(design: Design) -> list[Problem]:
             message = f"no group has both visits {first_of(never)}: the data say next to nothing of their correlation."
             problems.append(Problem(str(term.time), message, "identification"))
     scales = design.residual_scales
-    if scales is not None and scales.vary:
+    if scales is not None and scales.vary and not (term.structure == "us" and scales.any_by(rows.visit)):
         return problems  # sd(group) is the same in all rows, and what the structure says is not
     for group in design.groups:
         if term.structure in ("cs", "us") and group.has_intercept and _same_partition(group.codes, rows.codes):

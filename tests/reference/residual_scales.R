@@ -7,8 +7,9 @@
 # Reads orthodont.csv (first argument); writes residual_scales.csv into the second. Needs nlme.
 #
 # `thinned` problems lack the rows i = 1, 2, ... with (7 i^2 + 3 i) mod 11 = 0: groups of different lengths, gaps in time.
-# varIdent(~ 1 | sex) is `~ 0 + sex` here, varExp(~ age) is `~ age`; the logarithms of sigma times nlme's ratios are
-# written down. Every fit is made from several starts with tightened criteria; the best is kept. Standard errors of
+# varIdent(~ 1 | sex) is `~ 0 + sex` here, varExp(~ age) is `~ age`, varIdent(~ 1 | age) is `~ 0 + C(age)`, of which the
+# last stands beside corSymm alone: every visit a standard deviation, every two a correlation. The logarithms of sigma
+# times nlme's ratios are written down. Every fit is made from several starts with tightened criteria; the best is kept. Standard errors of
 # coefficients are those of REML fits (nlme multiplies those of ML fits by sqrt(n / (n - p))).
 
 suppressPackageStartupMessages(library(nlme))
@@ -42,10 +43,13 @@ best <- function(fits) {
 structures <- list(
   "ar1(visit | subject)" = function(rho) corAR1(rho, form = ~ visit | subject),
   "car1(age | subject)" = function(rho) corCAR1(max(rho, 0.1), form = ~ age | subject),
-  "cs(age | subject)" = function(rho) corCompSymm(rho, form = ~ 1 | subject))
+  "cs(age | subject)" = function(rho) corCompSymm(rho, form = ~ 1 | subject),
+  "us(age | subject)" = function(rho) corSymm(rep(rho, 6), form = ~ visit | subject))
 scales <- list(
   "~ 0 + sex" = function() varIdent(form = ~ 1 | sex),
-  "~ age" = function() varExp(form = ~ age))
+  "~ age" = function() varExp(form = ~ age),
+  "~ 0 + C(age)" = function() varIdent(form = ~ 1 | age))
+ages <- c(8, 10, 12, 14)
 
 table <- NULL
 record <- function(problem, thin, formula, residual, dispersion, method, fit) {
@@ -59,10 +63,17 @@ record <- function(problem, thin, formula, residual, dispersion, method, fit) {
   se <- if (method == "reml") sqrt(diag(vcov(fit))) else rep(NA, length(beta))
   for (k in seq_along(beta)) one(c("Intercept", "age", "sex[Female]", "age:sex[Female]")[k], beta[[k]], se[[k]])
   if (mixed) one("sd(subject)", as.numeric(VarCorr(fit)[1, 2]))
-  one("cor(residual)", coef(fit$modelStruct$corStruct, unconstrained = FALSE)[[1]])
+  rho <- coef(fit$modelStruct$corStruct, unconstrained = FALSE)
+  # corSymm holds the lower triangle column by column.
+  pairs <- combn(ages, 2)
+  of <- if (length(rho) == 1) "cor(residual)" else sprintf("cor(residual, %d, %d)", pairs[1, ], pairs[2, ])
+  for (k in seq_along(rho)) one(of[k], rho[[k]])
   if (dispersion == "~ 0 + sex") {
     ratios <- coef(fit$modelStruct$varStruct, unconstrained = FALSE, allCoef = TRUE)
     for (sex in c("Male", "Female")) one(sprintf("log_sigma[sex[%s]]", sex), log(fit$sigma * ratios[[sex]]))
+  } else if (dispersion == "~ 0 + C(age)") {
+    ratios <- coef(fit$modelStruct$varStruct, unconstrained = FALSE, allCoef = TRUE)
+    for (age in ages) one(sprintf("log_sigma[C(age)[%d]]", age), log(fit$sigma * ratios[[as.character(age)]]))
   } else {
     one("log_sigma[Intercept]", log(fit$sigma))
     one("log_sigma[age]", coef(fit$modelStruct$varStruct, unconstrained = FALSE)[[1]])
@@ -73,13 +84,14 @@ record <- function(problem, thin, formula, residual, dispersion, method, fit) {
 for (thin in c(FALSE, TRUE)) {
   data <- if (thin) thinned else orthodont
   for (residual in names(structures)) for (dispersion in names(scales)) for (method in c("ml", "reml")) {
+    if (dispersion == "~ 0 + C(age)" && residual != "us(age | subject)") next
     fits <- list()
     for (rho in c(0, 0.5)) for (control in gls_controls) fits[[length(fits) + 1]] <- attempt(
       gls(distance ~ age * sex, data, correlation = structures[[residual]](rho), weights = scales[[dispersion]](),
           method = toupper(method), control = control))
     record("gls", thin, "distance ~ age * sex", residual, dispersion, method, best(fits))
   }
-  for (residual in c("ar1(visit | subject)", "car1(age | subject)")) for (dispersion in names(scales)) {
+  for (residual in c("ar1(visit | subject)", "car1(age | subject)")) for (dispersion in names(scales)[1:2]) {
     if (residual == "car1(age | subject)" && dispersion == "~ 0 + sex") next
     for (method in c("ml", "reml")) {
       fits <- list()

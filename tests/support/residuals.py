@@ -8,7 +8,7 @@ import pandas as pd
 from bayesglmm.design import Design
 from bayesglmm.residual import structure_of
 
-__all__ = ["SCALED", "SCALES", "STRUCTURES", "dense_correlation", "dense_sds", "make_visits"]
+__all__ = ["SCALES", "STRUCTURES", "correlation_point", "dense_correlation", "dense_sds", "make_visits"]
 
 #: One text a structure.
 STRUCTURES = (
@@ -21,14 +21,20 @@ STRUCTURES = (
 )
 
 
-#: Structures that a dispersion formula can stand beside, and such a formula: within groups, with a known part.
-SCALED = STRUCTURES[:5]
+#: A dispersion formula beside them: within groups, with a known part.
 SCALES = "~ x + offset(log(device))"
 
 
 def dense_sds(frame: pd.DataFrame, w: np.ndarray) -> np.ndarray:
     """Return the standard deviations that ``SCALES`` gives the rows of `make_visits` at w (2,), shape (n,)."""
     return np.exp(w[0] + w[1] * frame["x"].to_numpy()) * frame["device"].to_numpy()
+
+
+def correlation_point(design: Design, seed: int = 4) -> np.ndarray:
+    """Return coordinates of correlations, each a little away from 0, as many as the structure of ``design`` has."""
+    rows = design.residual
+    assert rows is not None
+    return 0.4 * np.random.default_rng(seed).normal(size=structure_of(rows).coordinates(rows))
 
 
 def make_visits(seed: int = 1, patients: int = 12, weeks: int = 5) -> pd.DataFrame:

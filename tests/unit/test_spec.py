@@ -8,7 +8,7 @@ import pickle
 import pytest
 from pydantic import ValidationError
 
-from bayesglmm.errors import NotAvailableError, SpecificationError
+from bayesglmm.errors import SpecificationError
 from bayesglmm.families import FAMILIES
 from bayesglmm.formula import parse
 from bayesglmm.priors import Prior
@@ -162,12 +162,7 @@ def test_wrong_kinds(given: dict, where: str, message: str) -> None:
     assert found[where].startswith(message)
 
 
-def test_what_this_version_cannot_do_is_not_called_wrong() -> None:
-    with pytest.raises(NotAvailableError, match=r"dispersion: .* unstructured correlations .* Use ar1, car1 or cs"):
-        ModelSpec(formula="y ~ x", residual="us(week | patient)", dispersion="~ 0 + sex")
-
-
-@pytest.mark.parametrize("structure", ["ar1", "car1", "cs"])
+@pytest.mark.parametrize("structure", ["ar1", "car1", "cs", "us"])
 def test_a_dispersion_formula_may_stand_beside_correlated_residuals(structure: str) -> None:
     residual = f"{structure}(week | patient)"
     spec = ModelSpec(formula="y ~ x", residual=residual, dispersion="~ 0 + sex")

@@ -9,16 +9,13 @@ import pandas as pd
 import pytest
 from pydantic import BaseModel, Field, ValidationError
 
-from bayesglmm.errors import NotAvailableError, SpecificationError
 from bayesglmm.spec_problems import (
-    NOT_AVAILABLE,
     ComplaintsError,
     Located,
     key_text,
     kind_of,
     located,
     near,
-    refuse,
     shown,
 )
 
@@ -88,12 +85,3 @@ def test_complaints_move_below_a_key() -> None:
     moved = ComplaintsError([Located(("a",), "x", "k"), Located((), "y")]).below("top")
     assert [item.path for item in moved.items] == [("top", "a"), ("top",)]
     assert moved.items[0].kind == "k"
-
-
-def test_not_available_gives_way_to_what_is_wrong() -> None:
-    later, wrong = Located(("a",), "later", NOT_AVAILABLE), Located(("b",), "wrong")
-    with pytest.raises(NotAvailableError, match="a: later"):
-        refuse([later])
-    with pytest.raises(SpecificationError) as caught:
-        refuse([later, wrong])
-    assert [p.where for p in caught.value.problems] == ["a", "b"]

@@ -12,7 +12,7 @@ import pytest
 from support.model_files import READY
 
 from bayesglmm.bayes.settings import SAMPLERS
-from bayesglmm.errors import NotAvailableError, SpecificationError
+from bayesglmm.errors import SpecificationError
 from bayesglmm.priors import Prior
 from bayesglmm.spec_tables import METHODS, CompareTable, SampleTable
 from bayesglmm.specfile import as_dict, dumps, load_data, loads, read_specification
@@ -363,14 +363,6 @@ def test_wrong_priors_do_not_hide_a_wrong_model_nor_come_twice() -> None:
         "m.toml, line 7, key model.family",
         "m.toml, line 9, key priors.beta.sigma",
     ]
-
-
-def test_what_this_version_cannot_do_has_its_line() -> None:
-    text = HEAD.replace('family = "bernoulli"', 'family = "gaussian"') + 'residual = "ar1(week | female)"\n'
-    with pytest.raises(
-        NotAvailableError, match=r"m\.toml, line 9, key model\.dispersion: .* have one standard deviation"
-    ):
-        loads(text + 'dispersion = "~ x"', name="m.toml")
 
 
 def test_a_residual_structure_is_read_from_its_line() -> None:

@@ -107,6 +107,7 @@ class CorrelatedCriterion:
         units[:k, :k] = np.diag(criterion.units(theta))
         if scales is not None:
             units[k : k + scales.size, k : k + scales.size] = scales.units()
+            k += scales.size
         if self.mixed.structure.coordinates(self.mixed.rows) > 1:
             units[k:, k:] *= len(self.mixed.rows.factor.levels) ** -0.5
             return units

@@ -58,7 +58,9 @@ class ConditionalModel:
                 f"{type(fit).__name__!r}."
             )
         sds = {e.name for e in fit.estimates if e.term == "sd"}
-        if fit.estimand != "conditional" or not sds:
+        # What rows share may be a matter of their residuals alone.
+        correlated = fit.design.residual is not None and wanted == "marginal_covariance"
+        if fit.estimand != "conditional" or not (sds or correlated):
             raise SpecificationError(
                 f"{wanted}() needs a fit with standard deviations of group effects, and method {fit.method!r} of "
                 f"{fit.formula} has none; take model.fit('laplace') of a model with a group term."

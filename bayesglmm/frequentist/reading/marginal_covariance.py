@@ -24,8 +24,8 @@ def marginal_covariance(fit: Fit, by: str | None = None) -> pd.DataFrame | dict[
     fit : Fit
         Of a gaussian response with the identity link.
     by : str, optional
-        A grouping factor of the model, ``"subject"``; a block for each of its levels is returned, with every group
-        term in it.
+        A grouping factor of the model, or that of its residuals, ``"subject"``; a block for each of its levels is
+        returned, with every group term in it.
 
     Returns
     -------
@@ -53,8 +53,13 @@ def marginal_covariance(fit: Fit, by: str | None = None) -> pd.DataFrame | dict[
             )
         return _block(model, np.arange(design.n_rows))
     group = next((g for g in design.groups if g.name == by), None)
+    residual = design.residual
+    own = [] if residual is None else [":".join(residual.factor.columns)]
+    if group is None and residual is not None and by in own:
+        levels = np.split(residual.order, residual.starts[1:-1])
+        return {level: _block(model, at) for level, at in zip(residual.factor.levels, levels, strict=True)}
     if group is None:
-        names = list(dict.fromkeys(g.name for g in design.groups))
+        names = list(dict.fromkeys([*(g.name for g in design.groups), *own]))
         raise SpecificationError(
             f"{by!r} is no grouping factor of this model.{nearest(by, names)} Its factors: {', '.join(names)}."
         )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from support.residuals import SCALED, SCALES, dense_correlation, dense_sds, make_visits
+from support.residuals import SCALES, STRUCTURES, dense_correlation, dense_sds, make_visits
 
 import bayesglmm as bg
 from bayesglmm.bayes.recovered import recovered_points
@@ -71,7 +71,7 @@ def test_known_truth_is_recovered():
     assert (apart[list(TRUTH)].abs() < 0.5).all()
 
 
-@pytest.mark.parametrize("residual", SCALED)
+@pytest.mark.parametrize("residual", STRUCTURES)
 @pytest.mark.parametrize("formula", ["y ~ x", "y ~ x + (1 + x | patient) + (1 | clinic)"])
 def test_penalised_fit_has_an_exact_gradient_and_the_joint_density_integrated(residual, formula):
     made = bg.GLMM(formula, make_visits(), residual=residual, dispersion=SCALES)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from support.graph_point import graph_density, graph_value
-from support.residuals import SCALED, SCALES, dense_correlation, dense_sds, make_visits
+from support.residuals import SCALES, STRUCTURES, dense_correlation, dense_sds, make_visits
 
 import bayesglmm as bg
 from bayesglmm.density import JointDensity
@@ -27,7 +27,7 @@ def density_of(residual: str, **options) -> JointDensity:
     return JointDensity.of(model.design, model.parameters)
 
 
-@pytest.mark.parametrize("residual", SCALED)
+@pytest.mark.parametrize("residual", STRUCTURES)
 def test_same_density_and_gradient_as_the_graph(residual):
     priors = {"cor(residual)": ("LKJ", {"eta": 2.5}), "log_sigma[x]": ("StudentT", {"nu": 4, "mu": 0.2, "sigma": 0.7})}
     density = density_of(residual, priors=priors)
@@ -43,7 +43,7 @@ def test_same_density_and_gradient_as_the_graph(residual):
         np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-10, atol=tolerance)
 
 
-@pytest.mark.parametrize("residual", SCALED)
+@pytest.mark.parametrize("residual", STRUCTURES)
 def test_rows_have_a_multivariate_normal_density(residual):
     density = density_of(residual)
     design = density.design
@@ -62,7 +62,7 @@ def test_rows_have_a_multivariate_normal_density(residual):
         )
 
 
-@pytest.mark.parametrize("residual", ["ar1(week | patient)", "cs(1 | patient)"])
+@pytest.mark.parametrize("residual", ["ar1(week | patient)", "cs(1 | patient)", "us(week | patient)"])
 def test_source_builds_the_same_model(residual):
     model = model_of(residual, "y ~ x + (1 | clinic)")
     density = JointDensity.of(model.design, model.parameters)
@@ -72,12 +72,13 @@ def test_source_builds_the_same_model(residual):
     np.testing.assert_allclose(graph_value(space["model"], density, x), density(x), rtol=1e-10)
 
 
-def test_one_value_for_all_rows_is_the_pass_with_one_sigma():
+@pytest.mark.parametrize("residual", ["car1(day | patient)", "us(week | patient)"])
+def test_one_value_for_all_rows_is_the_pass_with_one_sigma(residual):
     """log sigma at the same value, one prior: densities differ by the Jacobian of log sigma and by the priors alone."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        plain = bg.GLMM("y ~ x", make_visits(), residual="car1(day | patient)")
-        formula = bg.GLMM("y ~ x", make_visits(), residual="car1(day | patient)", dispersion="~ 1")
+        plain = bg.GLMM("y ~ x", make_visits(), residual=residual)
+        formula = bg.GLMM("y ~ x", make_visits(), residual=residual, dispersion="~ 1")
     densities = [JointDensity.of(m.design, m.parameters) for m in (plain, formula)]
     assert densities[0].row_likelihood.row_pass is compile_residual_pass()
     rng = np.random.default_rng(4)

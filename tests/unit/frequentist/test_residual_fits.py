@@ -242,3 +242,23 @@ def test_correlations_of_effects_beside_those_of_residuals_are_not_multiplied_by
     assert fit.loglik == pytest.approx(expected, abs=1e-8)
     again = fit.refit(fit.design.y)
     assert again.loglik == pytest.approx(fit.loglik, abs=1e-7)
+
+
+def test_marginal_covariance_of_visits_without_group_effects():
+    """The usual model of repeated measures: what rows share is a matter of their residuals."""
+    data = data_of("orthodont", thinned=True)
+    fit = bg.GLMM("distance ~ age * sex", data, residual="us(age | subject)", dispersion="~ 0 + C(age)").fit("reml")
+    whole, blocks = fit.marginal_covariance(), fit.marginal_covariance("subject")
+    assert set(blocks) == set(data["subject"])
+    for level, block in blocks.items():
+        rows = data.index[data["subject"] == level]
+        assert set(block.index) == set(rows)
+        np.testing.assert_allclose(block, whole.loc[block.index, block.index])
+        assert not np.any(whole.loc[block.index].drop(columns=block.index))
+    sds = np.exp(fit.tidy().set_index("name")["estimate"].filter(like="log_sigma"))
+    found = np.sqrt(np.unique(np.diag(whole).round(10)))
+    np.testing.assert_allclose(np.sort(sds), found, rtol=1e-8)
+    with pytest.raises(bg.SpecificationError, match="Did you mean 'subject'"):
+        fit.marginal_covariance("subjct")
+    with pytest.raises(bg.SpecificationError, match="standard deviations of group effects"):
+        bg.shrinkage(fit)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import bayesglmm as bg
-from bayesglmm.errors import DataError, DataWarning, NotAvailableError
+from bayesglmm.errors import DataError, DataWarning
 
 
 def frame(**columns) -> pd.DataFrame:
@@ -98,20 +98,24 @@ def test_visits_that_never_meet_are_named():
         bg.GLMM("y ~ 1", data, residual="us(t | g)")
 
 
-def test_unstructured_correlations_come_with_one_sigma():
-    with pytest.raises(NotAvailableError, match=r"with one standard deviation for all rows. Use ar1, car1 or cs"):
-        bg.GLMM("y ~ 1", frame(), residual="us(t | g)", dispersion="~ g")
-
-
-def test_an_intercept_beside_cs_is_another_thing_where_standard_deviations_differ():
-    data = frame().assign(x=[0.0, 1.0, 3.0] * 3)
+@pytest.mark.parametrize(
+    ("residual", "same", "other"),
+    [
+        # The same standard deviation for all rows; one that changes them and not the intercept's share.
+        ("cs(1 | g)", ("~ 1",), ("~ x", "~ 0 + C(t)")),
+        # Any covariance of the visits takes up an intercept's; with fewer coefficients, or more, it does not.
+        ("us(t | g)", ("~ 1", "~ 0 + C(t)", "~ C(t)", "~ C(t) + offset(x)"), ("~ t", "~ x", "~ C(t) + z")),
+    ],
+)
+def test_an_intercept_of_the_same_groups_where_standard_deviations_differ(residual, same, other):
+    data = frame().assign(x=[0.0, 1.0, 3.0] * 3, z=[0.0, 1.0, 0.5, 2.0, 0.0, 0.3, 0.7, 1.0, 0.0])
     told = "say the same of two rows of one g"
 
     def warned(dispersion: str) -> list[str]:
         with warnings.catch_warnings(record=True) as found:
             warnings.simplefilter("always")
-            bg.GLMM("y ~ 1 + (1 | g)", data, residual="cs(1 | g)", dispersion=dispersion)
+            bg.GLMM("y ~ 1 + (1 | g)", data, residual=residual, dispersion=dispersion)
         return [str(w.message) for w in found if told in str(w.message)]
 
-    assert warned("~ 1")
-    assert not warned("~ x")
+    assert all(map(warned, same))
+    assert not any(map(warned, other))
