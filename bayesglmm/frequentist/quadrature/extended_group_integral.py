@@ -32,10 +32,10 @@ _SIGNATURE = types.void(
     *[IN] * 4,  # y, known, weights, fixed
     *[_MATRIX, _WHOLE, _WHOLE],  # columns, order, starts
     _MATRIX,  # factor
-    *[_MATRIX, IN, types.boolean],  # nodes, log_weights, adaptive
+    *[_MATRIX, IN, types.boolean],  # nodes, log weights, adaptive
     *[TABLE, OUT, OUT],  # z, value, r
     types.float64[:, :, ::1],  # G
-    TABLE,  # auxiliary
+    TABLE,  # slopes
 )
 _HEIGHT = 10
 
@@ -68,6 +68,22 @@ def _columns_of_group(columns, factor, rows):  # type: ignore[no-untyped-def]  #
     return x, a
 
 
+@jitable
+def _center_group(derivatives, data, a, center, table, C):  # type: ignore[no-untyped-def]  # compiled
+    """Move ``center`` to the mode and fill C; return (h there, log |C|), nan where there is no mode."""
+    shift = np.nan
+    for _attempt in range(2):
+        shift = find_group_mode(move_extended, derivatives, data, a, 1.0, center, table, C)
+        if not np.isnan(shift):
+            break
+        for b in range(center.shape[0]):
+            center[b] = 0.0  # once more, afresh
+    log_scale = 0.0
+    for b in range(center.shape[0]):
+        log_scale += np.log(C[b, b])
+    return shift, log_scale
+
+
 @functools.cache
 def compile_extended_group_integral() -> Any:
     """Compile the loop over groups, or take it from numba's cache.
@@ -75,9 +91,9 @@ def compile_extended_group_integral() -> Any:
     Returns
     -------
     callable
-        ``(address, y, known, weights, fixed, columns, order, starts, factor, nodes, log_weights, adaptive, z, value, r,
-        G, auxiliary)``: ``address`` of `RowKernels.pointer`, ``known`` (3 n,) as it takes it, ``auxiliary`` (2, n)
-        filled with the gradient in a and b; the others as `group_integral.compile_group_integral` has them.
+        ``(address, y, known, weights, fixed, columns, order, starts, factor, nodes, log_w, adaptive, z, value, r, G,
+        slopes)``: ``address`` of `RowKernels.pointer`, ``known`` (3 n,) as it takes it, ``slopes`` (2, n) filled with
+        the gradient in a and b; the others as `group_integral.compile_group_integral` has them.
     """
     extended = "frequentist/quadrature/extended_group_rows.py"
     stamp = source_stamp(*SOURCES, extended, "engine/pointers.py", "engine/types.py")
@@ -94,13 +110,13 @@ def compile_extended_group_integral() -> Any:
         starts,
         factor,
         nodes,
-        log_weights,
+        log_w,
         adaptive,
         z,
         value,
         r,
         G,
-        auxiliary,
+        slopes,
     ):
         _ = stamp
         derivatives = derivatives_at(address)
@@ -113,45 +129,20 @@ def compile_extended_group_integral() -> Any:
             C, table = np.eye(q), np.empty((_HEIGHT, n))
             center, shift, log_scale = z[j], -np.inf, 0.0
             if adaptive:
-                for _attempt in range(2):
-                    shift = find_group_mode(move_extended, derivatives, data, a, 1.0, center, table, C)
-                    if not np.isnan(shift):
-                        break
-                    for b in range(q):
-                        center[b] = 0.0  # once more, afresh
+                shift, log_scale = _center_group(derivatives, data, a, center, table, C)
                 if np.isnan(shift):
                     value[j] = np.nan
                     continue
-                for b in range(q):
-                    log_scale += np.log(C[b, b])
             part, g, N = np.zeros(n), np.zeros(q), np.zeros((q, q))
-            slopes, means = np.empty((2, n)), np.zeros((2, n))
+            each, means = np.empty((2, n)), np.zeros((2, n))
             G[j] = 0.0
-            log_sum, _ = sum_over_nodes(
-                visit_extended,
-                derivatives,
-                data,
-                x,
-                a,
-                1.0,
-                nodes,
-                log_weights,
-                center,
-                C,
-                shift,
-                part,
-                means,
-                slopes,
-                G[j],
-                g,
-                N,
-            )
+            given = (visit_extended, derivatives, data, x, a, 1.0, nodes, log_w, center, C, shift)
+            log_sum, _ = sum_over_nodes(*given, part, means, each, G[j], g, N)
             value[j] = log_sum + log_scale
             if adaptive:
                 follow_mode(follow_extended, x, a, center, C, table, g, N, part, means, G[j])
             for i in range(n):
                 r[rows[i]] = part[i]
-                for k in range(2):
-                    auxiliary[k, rows[i]] = means[k, i]
+                slopes[0, rows[i]], slopes[1, rows[i]] = means[0, i], means[1, i]
 
     return extended_group_integral
