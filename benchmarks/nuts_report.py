@@ -54,7 +54,11 @@ Bambi's and our log densities are the same function (`nuts.py --check`). rstanar
 HalfNormal: decov(shape = 1) makes each exponential, here with HalfNormal's mean, in gaussian models in units of sigma;
 with several effects of one factor it splits their total variance. Its means therefore part from ours where data say
 little about a standard deviation. It tunes to an acceptance of 0.95, the others to 0.8. Chains differ by seed, and a
-busy machine slows all: see the load in the csv."""
+busy machine slows all: see the load in the csv.
+
+The machine of these runs changes its speed by a factor of up to 2 by itself, for minutes at a time: ratios of runs of
+less than a second differ by as much. InstEval's nutpie has 300 draws, and PyMC and numpyro were left out there.
+rstanarm's rows are older than the others (dates in the csv)."""
 
 
 def done(row: Row | None) -> bool:
