@@ -33,15 +33,15 @@ def choose_target(density: JointDensity) -> Target:
     # The marginal density sums rows that are independent given the effects, of levels that are independent.
     related = any(g.structure.relationship is not None for g in design.groups)
     independent = design.residual is None and not related
-    if design.is_linear and blocks and independent and _marginal_is_cheaper(density):
-        target = marginal_target(density)
+    if design.is_linear and blocks and independent:
+        marginal = GaussianMarginal.of(design, density.parameters)
+        target = marginal_target(density, marginal) if _is_cheaper(marginal, density) else None
         if target is not None:
             return target
     return joint_target(density)
 
 
-def _marginal_is_cheaper(density: JointDensity) -> bool:
-    marginal = GaussianMarginal.of(density.design, density.parameters)
+def _is_cheaper(marginal: GaussianMarginal, density: JointDensity) -> bool:
     center, _ = start_box(density)
     head = density.size - density.layout.n_effects
     alone = _seconds(marginal.evaluator(), center[head - marginal.size : head])

@@ -11,7 +11,6 @@ import numpy as np
 
 from bayesglmm.bayes.named import named_values
 from bayesglmm.bayes.preconditioner.affine import affine_density, affine_draws
-from bayesglmm.bayes.preconditioner.arrow import ArrowMap
 from bayesglmm.bayes.preconditioner.dense import precondition_dense
 from bayesglmm.bayes.preconditioner.fit import Preconditioner, precondition
 from bayesglmm.bayes.preconditioner.warp import fit_curves, warped_density, warped_draws
@@ -93,16 +92,16 @@ def joint_target(density: JointDensity) -> Target:
     )
 
 
-def marginal_target(density: JointDensity) -> Target | None:
+def marginal_target(density: JointDensity, marginal: GaussianMarginal) -> Target | None:
     """Return the density of standard deviations, correlations and sigma alone; None where it cannot be preconditioned.
+
+    ``marginal`` is that of ``density``.
 
     What was integrated out is drawn exactly afterwards.
     """
-    found = precondition_dense(density)
+    found = precondition_dense(density, marginal)
     if found is None:
         return None
-    marginal: GaussianMarginal
-    arrow: ArrowMap
     marginal, arrow = found
     mapped = affine_density(arrow, marginal.native())
     curves = fit_curves(mapped.evaluator(), marginal.size)

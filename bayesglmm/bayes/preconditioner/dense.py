@@ -26,9 +26,11 @@ class _Point:
     gradient: np.ndarray
 
 
-def precondition_dense(density: JointDensity) -> tuple[GaussianMarginal, ArrowMap] | None:
-    """Return the marginal density of a Gaussian model and its linear map; None if no maximum is found."""
-    marginal = GaussianMarginal.of(density.design, density.parameters)
+def precondition_dense(density: JointDensity, marginal: GaussianMarginal) -> tuple[GaussianMarginal, ArrowMap] | None:
+    """Return the marginal density and its linear map; None if no maximum is found.
+
+    ``marginal`` is that of ``density``; coordinates of standard deviations near 0 are exchanged for shorter ones.
+    """
     kept = _head(density, marginal)
     center, half_width = start_box(density)
     found = ascend(_objective(marginal), center[kept], np.diag(0.1 * half_width[kept] ** 2))

@@ -12,7 +12,9 @@ import numba as nb
 import numpy as np
 
 from bayesglmm.compiled import compiled, jitable, source_stamp
-from bayesglmm.engine.integrated.data import ALONE, HELD, SAMPLED, SOURCES, WIDEST, copy, unpack
+from bayesglmm.density.layout import Q
+from bayesglmm.engine.integrated.alone import draw_alone
+from bayesglmm.engine.integrated.data import HELD, SAMPLED, SOURCES, WIDEST, copy, unpack
 from bayesglmm.engine.integrated.kernel import eliminate, factors, hold, integrate
 from bayesglmm.engine.integrated.moments import back_substitute
 
@@ -40,22 +42,31 @@ def _draw_coefficients(A, v, coefficients, out):  # type: ignore[no-untyped-def]
 
 
 @jitable
+def _draw_tree(M, tree, places, H, T, v, z, u):  # type: ignore[no-untyped-def]  # compiled
+    """Turn standard normal numbers in z (Q, 1) into L^-T (z + T v); u is work space."""
+    for k in range(T.shape[0]):
+        for y in range(v.shape[0]):
+            z[k, 0] += T[k, y] * v[y]
+    back_substitute(M, tree, places, H[0], H[1], H[2], z, u)
+
+
+@jitable
 def _complete(x, t, out):  # type: ignore[no-untyped-def]  # compiled
     """Turn standard normal numbers in the rows of out into points of the joint density above the rows of x."""
-    priors, tree, places, sums, coefficients, numbers, _classes = unpack(t)
+    priors, tree, places, sums, coefficients, numbers, _classes, chunks = unpack(t)
     terms, table, _lkj = priors
-    held, alone = numbers[HELD] > 0.0, numbers[ALONE] > 0.0
+    held = numbers[HELD] > 0.0
     n_terms, m, widest, size = terms.shape[0], sums[4].shape[0], np.int64(numbers[WIDEST]), x.shape[1]
     scalars, v, grad = np.empty((2, table.shape[0])), np.empty(m), np.empty(size)
     cubes, squares = np.zeros((2, n_terms, widest, widest)), np.empty((2, m, m))
     S, A = squares[0], squares[1]
     H = (np.empty(sums[0].shape[0]), np.empty(sums[1].shape[0]), np.empty(sums[2].shape))
-    T, z, u = np.empty(sums[3].shape), np.empty((sums[3].shape[0], 1)), np.empty((sums[3].shape[0], 1))
+    T, z, u = np.empty(sums[3].shape), np.empty(sums[3].shape[0]), np.empty((sums[3].shape[0], 1))
     first = 0 if held else m - 1
     for draw in range(x.shape[0]):
         sampled = numbers[SAMPLED] > 0.0
         _log_prior, sigma = factors(x[draw], priors, sampled, scalars[0], scalars[1], cubes[0], cubes[1], grad)
-        eliminate(terms, tree, places, sums, alone, cubes[1], H, T, S)
+        eliminate(terms, tree, places, sums, chunks, cubes[1], H, T, S)
         row = out[draw]
         copy(x[draw], row[first : first + size])
         if held:
@@ -63,14 +74,14 @@ def _complete(x, t, out):  # type: ignore[no-untyped-def]  # compiled
         else:
             integrate(1.0 / (sigma * sigma), S, coefficients, A, v)
             _draw_coefficients(A, v, coefficients, row[: m - 1])
-        for k in range(T.shape[0]):
-            value = 0.0
-            for y in range(m):
-                value += T[k, y] * v[y]
-            z[k, 0] = row[first + size + k] + value / sigma
-        back_substitute(cubes[1], tree, places, H[0], H[1], H[2], z, u)
-        for k in range(z.shape[0]):
-            row[first + size + k] = z[k, 0]
+        copy(row[first + size :], z)
+        for y in range(m):
+            v[y] /= sigma
+        if chunks[0].shape[0]:
+            draw_alone(terms[0, Q], H[0], T.reshape(T.size), v, z)
+        else:
+            _draw_tree(cubes[1], tree, places, H, T, v, z.reshape((z.size, 1)), u)
+        copy(z, row[first + size :])
 
 
 @functools.cache

@@ -6,7 +6,6 @@ from bayesglmm.compiled import jitable
 from bayesglmm.density.addresses import int64_grid, int64_vector, real_grid, real_vector
 
 __all__ = [
-    "ALONE",
     "CONSTANT",
     "HELD",
     "N_ARRAYS",
@@ -21,10 +20,9 @@ __all__ = [
 ]
 
 #: Entries of the last array: sum of weights; d0' P d0; constant of the log density; whether coefficients are held
-#: (sampled, not integrated out); whether sigma is sampled; whether there is one group term alone; effects of the widest
-#: term.
-WEIGHT, PRIOR_SQUARES, CONSTANT, HELD, SAMPLED, ALONE, WIDEST = range(7)
-N_ARRAYS = 27
+#: (sampled, not integrated out); whether sigma is sampled; effects of the widest term.
+WEIGHT, PRIOR_SQUARES, CONSTANT, HELD, SAMPLED, WIDEST = range(6)
+N_ARRAYS = 29
 #: What the compiled code is made of (see `compiled.source_stamp`).
 SOURCES = (
     *("covariance", "priors", "engine/nodes.py", "engine/lapack.py"),
@@ -49,7 +47,9 @@ def copy_table(source, target):  # type: ignore[no-untyped-def]  # compiled
 
 @jitable
 def unpack(t):  # type: ignore[no-untyped-def]  # compiled
-    """Return the arrays of `GaussianMarginal.arguments`: priors, tree, places, sums, coefficients, numbers, classes."""
+    """Return the arrays of `GaussianMarginal.arguments`: priors, tree, places, sums, coefficients, numbers, classes,
+    and sums once more as `alone` takes them.
+    """
     priors = (int64_grid(t, 0), real_grid(t, 1), real_vector(t, 2))
     tree = (
         int64_grid(t, 3),
@@ -64,4 +64,5 @@ def unpack(t):  # type: ignore[no-untyped-def]  # compiled
     sums = (real_vector(t, 14), real_vector(t, 15), real_grid(t, 16), real_grid(t, 17), real_grid(t, 18))
     coefficients = (real_grid(t, 19), real_vector(t, 20), real_grid(t, 21), real_vector(t, 22))
     classes = (real_vector(t, 24), real_vector(t, 25), real_grid(t, 26))
-    return priors, tree, places, sums, coefficients, real_vector(t, 23), classes
+    chunks = (real_vector(t, 27), real_vector(t, 28))
+    return priors, tree, places, sums, coefficients, real_vector(t, 23), classes, chunks

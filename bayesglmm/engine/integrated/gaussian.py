@@ -19,6 +19,7 @@ from bayesglmm.density.native import NativeDensity, compile_expand
 from bayesglmm.design import Design
 from bayesglmm.engine.cross import CrossProducts
 from bayesglmm.engine.effects import EffectColumns
+from bayesglmm.engine.integrated.alone import in_chunks
 from bayesglmm.engine.integrated.classes import Classes
 from bayesglmm.engine.integrated.completion import compile_completion
 from bayesglmm.engine.integrated.kernel import compile_marginal
@@ -97,12 +98,13 @@ class GaussianMarginal:
         effects, W = EffectColumns.of(design), precisions(design)
         cross = CrossProducts.of(Pattern.of(design, effects), effects, W)
         X = design.X - design.X[:, :1] * parameters.center
-        y, root = design.y - design.offset, np.sqrt(W)
-        R = _root(X * root[:, None])
+        y = design.y - design.offset
+        R = _root(X * np.sqrt(W)[:, None])
         columns = np.linalg.solve(R.T, X.T)
         origin = np.zeros(len(R))
+        squares = (columns * W) @ columns.T  # the identity, unless the rows do not tell the columns apart
         for _ in range(2):  # the second round removes what rounding left of the first
-            change = np.linalg.lstsq(columns.T * root[:, None], root * y, rcond=None)[0]
+            change = np.linalg.lstsq(squares, columns @ (W * y), rcond=None)[0]
             origin, y = origin + np.linalg.solve(R, change), y - columns.T @ change
         stacked = np.vstack([columns, y])
         D = np.zeros((effects.size, len(stacked)))
@@ -152,7 +154,7 @@ class GaussianMarginal:
         for group, eta in zip(design.groups, self.parameters.lkj, strict=True):
             constant += group.structure.log_constant(group.n_effects, float(eta))
         widest = max((g.n_effects for g in design.groups), default=1)
-        flags = [self.holds_coefficients, self.layout.n_family, self._alone, widest]
+        flags = [self.holds_coefficients, self.layout.n_family, widest]
         return np.array([weight, prior_squares, constant, *flags], dtype=np.float64)
 
     @property
@@ -164,6 +166,15 @@ class GaussianMarginal:
     def _classes(self) -> Classes:
         """Levels that are factored together."""
         return Classes.of(self.cross.blocks, self.D, self.design.groups[0].n_effects) if self._alone else Classes.none()
+
+    @property
+    def _chunks(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return Z' W Z and D of one term alone, laid out for `alone`; nothing for other models."""
+        if not self._alone:
+            return np.zeros(0), np.zeros(0)
+        q, m = self.design.groups[0].n_effects, self.D.shape[1]
+        levels = self.D.reshape(-1, q, m).transpose(0, 2, 1)
+        return in_chunks(self.cross.blocks.reshape(-1, q * q)), in_chunks(levels.reshape(-1, m * q))
 
     @functools.cached_property
     def arguments(self) -> tuple[np.ndarray, ...]:
@@ -179,7 +190,7 @@ class GaussianMarginal:
         head = (terms, table, self.parameters.lkj)
         own = self._classes
         classes = (own.blocks, own.counts, own.products)
-        parts = (*head, *pattern.tree, *places, *sums, *coefficients, self._numbers, *classes)
+        parts = (*head, *pattern.tree, *places, *sums, *coefficients, self._numbers, *classes, *self._chunks)
         return tuple(np.ascontiguousarray(part) for part in parts)
 
     @property

@@ -28,9 +28,9 @@ from bayesglmm.covariance.correlation import correlation_adjoint
 from bayesglmm.density.kernel import group_factor, natural_scalars
 from bayesglmm.density.layout import COR, GAPS, LEVELS, SD, SDS, STRUCTURE, Q
 from bayesglmm.density.native import LOG_DENSITY
+from bayesglmm.engine.integrated.alone import alone_moments, factor_alone
 from bayesglmm.engine.integrated.classes import class_moments, factor_classes
 from bayesglmm.engine.integrated.data import (
-    ALONE,
     CONSTANT,
     HELD,
     N_ARRAYS,
@@ -43,7 +43,6 @@ from bayesglmm.engine.integrated.data import (
     copy_table,
     unpack,
 )
-from bayesglmm.engine.integrated.levels import factor_levels, level_moments
 from bayesglmm.engine.integrated.moments import tree_moments
 from bayesglmm.engine.integrated.tree import factor_tree, small_cholesky
 
@@ -70,12 +69,15 @@ def factors(x, priors, sampled, values, derivatives, L, M, grad):  # type: ignor
 
 
 @jitable
-def eliminate(terms, tree, places, sums, alone, M, H, T, S):  # type: ignore[no-untyped-def]  # compiled
-    """Fill the factor H = (nodes' blocks, couplings, tail), T = L^-1 M' D and S; return log det H."""
+def eliminate(terms, tree, places, sums, chunks, M, H, T, S):  # type: ignore[no-untyped-def]  # compiled
+    """Fill the factor H = (nodes' blocks, couplings, tail), T = L^-1 M' D and S; return log det H.
+
+    With one term alone H and T are laid out as its chunks.
+    """
     blocks, couplings, tail, D, total = sums
     copy_table(total, S)
-    if alone:
-        log_determinant = factor_levels(M, terms[0, Q], blocks, D, H[0], T, S)
+    if chunks[0].shape[0]:
+        log_determinant = factor_alone(M, terms[0, Q], chunks[0], chunks[1], H[0], T.reshape(T.size), S)
     else:
         C = np.empty(blocks.shape[0])
         copy(blocks, C)
@@ -202,9 +204,9 @@ def _form(N, S, columns):  # type: ignore[no-untyped-def]  # compiled
 @jitable
 def _marginal(x, t, grad):  # type: ignore[no-untyped-def]  # compiled
     """Fill grad and return the marginal log density of x; ``t`` holds addresses and shapes of the data."""
-    priors, tree, places, sums, coefficients, numbers, classes = unpack(t)
+    priors, tree, places, sums, coefficients, numbers, classes, chunks = unpack(t)
     terms, table, lkj = priors
-    held, alone = numbers[HELD] > 0.0, numbers[ALONE] > 0.0
+    held = numbers[HELD] > 0.0
     n_terms, m, widest = terms.shape[0], sums[4].shape[0], np.int64(numbers[WIDEST])
     scalars, v = np.empty((2, table.shape[0])), np.empty(m)
     values, derivatives = scalars[0], scalars[1]
@@ -226,7 +228,7 @@ def _marginal(x, t, grad):  # type: ignore[no-untyped-def]  # compiled
         log_determinant = factor_classes(M, q, classes, H[0], W, S)
         _mirror(S)
     else:
-        log_determinant = eliminate(terms, tree, places, sums, alone, M, H, T, S)
+        log_determinant = eliminate(terms, tree, places, sums, chunks, M, H, T, S)
     value = log_prior + numbers[CONSTANT] - 0.5 * log_determinant
     if held:
         hold(values, coefficients, v)
@@ -237,8 +239,8 @@ def _marginal(x, t, grad):  # type: ignore[no-untyped-def]  # compiled
     _second_moments(math.sqrt(s), A, v, N)
     if n_classes:
         class_moments(N, classes, H[0], W, np.empty((2, q, q)), K[0, :q, :q])
-    elif alone:
-        level_moments(N, H[0], T, np.empty((q, N.shape[1])), K[0, :q, :q])
+    elif chunks[0].shape[0]:
+        alone_moments(N, H[0], T.reshape(T.size), K[0, :q, :q])
     else:
         z, u = np.empty((T.shape[0], N.shape[1])), np.empty((T.shape[0], N.shape[1]))
         C, V = np.empty(H[0].shape[0]), np.empty(H[1].shape[0])

@@ -1,7 +1,4 @@
-"""Levels of one group term that meet nothing: H = I + M' Z' W Z M is block diagonal; compiled.
-
-M is Lambda relative to sigma. The arrays that are filled are those of `tree`, whatever the groups.
-"""
+"""Steps on the q x q block of one level of a group term, H_j = I + M' C_j M, M Lambda relative to sigma; compiled."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import math
 
 from bayesglmm.compiled import jitable
 
-__all__ = ["LARGE", "add_whole", "factor_level", "factor_levels", "level_moments", "spread_level"]
+__all__ = ["LARGE", "add_whole", "factor_level", "spread_level"]
 
 #: Pivots are multiplied up to here before a logarithm is taken.
 LARGE = 1e100
@@ -57,27 +54,6 @@ def spread_level(M, t, q, L, own, D, first, T):  # type: ignore[no-untyped-def] 
 
 
 @jitable
-def factor_levels(M, q, C, D, L, T, S):  # type: ignore[no-untyped-def]  # compiled
-    """Factor levels that meet nothing.
-
-    Fills L (J q q,) and T = L^-1 M' D (J q, m), takes T' T from the lower triangle of S (m, m), and returns log det H
-    (nan if there is no factor).
-    """
-    product, total = 1.0, 0.0
-    for j in range(D.shape[0] // q):
-        product *= factor_level(M, 0, q, C, j * q * q, L)
-        if not product <= LARGE:
-            total += math.log(product)
-            product = 1.0
-        spread_level(M, 0, q, L, j * q * q, D, j * q, T)
-        for k in range(j * q, j * q + q):
-            for x in range(D.shape[1]):
-                for y in range(x + 1):
-                    S[x, y] -= T[k, x] * T[k, y]
-    return total + math.log(product)
-
-
-@jitable
 def add_whole(L, own, X, second):  # type: ignore[no-untyped-def]  # compiled
     """Add L^-T X L^-1 to ``second`` (q, q), L the lower triangle at ``own``; X is overwritten."""
     q = X.shape[0]
@@ -96,25 +72,3 @@ def add_whole(L, own, X, second):  # type: ignore[no-untyped-def]  # compiled
                 value -= L[own + h * q + l] * X[k, h]
             X[k, l] = value * inverse
             second[k, l] += X[k, l]
-
-
-@jitable
-def level_moments(N, L, T, U, second):  # type: ignore[no-untyped-def]  # compiled
-    """Add to ``second`` (q, q) the sum over levels of L^-T (I + U U') L^-1, U = T N; ``U`` (q, m) is work space."""
-    q, m = second.shape[0], N.shape[0]
-    X = second.copy()
-    for j in range(T.shape[0] // q):
-        own, first = j * q * q, j * q
-        for k in range(q):
-            for x in range(N.shape[1]):
-                value = 0.0
-                for y in range(m):
-                    value += T[first + k, y] * N[y, x]
-                U[k, x] = value
-            for l in range(k + 1):
-                value = 1.0 if k == l else 0.0
-                for x in range(N.shape[1]):
-                    value += U[k, x] * U[l, x]
-                X[k, l] = value
-                X[l, k] = value
-        add_whole(L, own, X, second)

@@ -13,6 +13,7 @@ from bayesglmm.bayes.preconditioner.affine import affine_density
 from bayesglmm.bayes.preconditioner.dense import precondition_dense
 from bayesglmm.bayes.preconditioner.warp import fit_curves, warped_density, warped_draws
 from bayesglmm.density import JointDensity
+from bayesglmm.engine.integrated import GaussianMarginal
 from bayesglmm.parameters import build_parameters
 
 SHAPES = {
@@ -39,7 +40,8 @@ def two_tops(x: float) -> float:
 @pytest.fixture(scope="module")
 def marginal():
     design = make_design("normal ~ x0 + (1 + x0 | a)")
-    found = precondition_dense(JointDensity.of(design, build_parameters(design)))
+    parameters = build_parameters(design)
+    found = precondition_dense(JointDensity.of(design, parameters), GaussianMarginal.of(design, parameters))
     assert found is not None
     gaussian, arrow = found
     return affine_density(arrow, gaussian.native())
