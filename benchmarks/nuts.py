@@ -2,7 +2,6 @@
 
     python benchmarks/nuts.py [--problems cbpp sleepstudy] [--packages ours bambi-nutpie] [--limit 900] [--skip-done]
     python benchmarks/nuts.py --only insteval/rstanarm cbpp/ours
-    python benchmarks/nuts.py --seeds 5 --packages ours     # five seeds of ours, one after another
     python benchmarks/nuts.py --check                       # compares the log densities, samples nothing
 
 Every run is a process of its own with a time limit (nuts_ours.py, nuts_bambi.py, nuts_rstanarm.R say what is timed);
@@ -43,6 +42,8 @@ PACKAGES = ("ours", *(f"bambi-{backend}" for backend in BACKENDS), "rstanarm")
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 PROC = Path("/proc")
 POLL_SECONDS = 0.5
+#: One seed for all; nuts_seeds.py is for several of ours.
+SEED = 1
 
 
 class Beside:
@@ -217,12 +218,12 @@ def check(problems: Sequence[Sampling]) -> None:
         print(f"{problem.key}: {json.dumps(found)}", flush=True)
 
 
-def chosen(arguments: argparse.Namespace) -> list[tuple[str, str, int]]:
-    """Return problem, package and seed of every run that is asked for."""
+def chosen(arguments: argparse.Namespace) -> list[tuple[str, str]]:
+    """Return problem and package of every run that is asked for."""
     pairs = [(k, p) for k in arguments.problems for p in arguments.packages]
     if arguments.only:
         pairs = [(k, p) for k, _, p in (text.partition("/") for text in arguments.only)]
-    return [(k, p, seed) for k, p in pairs for seed in range(1, (arguments.seeds if p == "ours" else 1) + 1)]
+    return pairs
 
 
 def parse() -> argparse.Namespace:
@@ -234,7 +235,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--only", nargs="+", metavar="PROBLEM/PACKAGE", choices=[f"{k}/{p}" for k in keys for p in PACKAGES]
     )
-    parser.add_argument("--seeds", type=int, default=1, help="seeds of ours, 1 and on")
     parser.add_argument(
         "--draws", type=int, default=1000, help="draws kept of each chain; the tables say where it is not 1000"
     )
@@ -257,11 +257,11 @@ def main() -> None:
         check([sampling(key) for key in arguments.problems])
         return
     rows = read_rows(arguments.output)
-    for key, package, seed in chosen(arguments):
-        if arguments.skip_done and rows.get((key, package, seed), {}).get("status") == "done":
+    for key, package in chosen(arguments):
+        if arguments.skip_done and rows.get((key, package, SEED), {}).get("status") == "done":
             continue
-        row = run(sampling(key), package, seed, arguments)
-        rows[key, package, seed] = row
+        row = run(sampling(key), package, SEED, arguments)
+        rows[key, package, SEED] = row
         write_rows(arguments.output, rows)
         print(told(row), flush=True)
     write_report(arguments.output)

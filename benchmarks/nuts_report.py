@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from nuts_problems import PROBLEMS, Sampling
-from nuts_rows import HERE, LABELS, NUMBERS, Row, read_rows
+from nuts_rows import HERE, LABELS, Row, read_rows
 from report import write
 
 __all__ = ["write_report"]
@@ -164,35 +164,6 @@ def summary(by_problem: Mapping[str, Mapping[str, Row]]) -> str:
     return "\n".join(lines)
 
 
-def seeds_table(rows: Iterable[Row]) -> str:
-    """Return the table of ours over several seeds; empty where there is one seed only."""
-    by_problem: dict[str, list[Row]] = {}
-    for row in rows:
-        if row["package"] == "ours":
-            by_problem.setdefault(row["problem"], []).append(row)
-    several = {key: found for key, found in by_problem.items() if len(found) > 1}
-    if not several:
-        return ""
-    lines = ["## bayesglmm over several seeds", ""]
-    lines += ["| problem | seeds | came to an end | worst R-hat | most divergences | all divergences |"]
-    lines[-1] += " smallest ESS | smallest ESS, group effects | sampling, s (min to max) |"
-    lines.append("|---" * 9 + "|")
-    for key, found in several.items():
-        ended = [row for row in found if done(row)]
-        if not ended:
-            lines.append(f"| {key} | {len(found)} | 0 |{' |' * 6}")
-            continue
-        column = {
-            name: [float(row[name]) for row in ended] for name in (*NUMBERS[7:], "sampling_s") if name != "beside_mb"
-        }
-        cells = [key, str(len(found)), str(len(ended)), f"{max(column['r_hat']):.3f}"]
-        cells += [f"{max(column['divergences']):.0f}", f"{sum(column['divergences']):.0f}"]
-        cells += [f"{min(column['ess']):.0f}", f"{min(column['ess_group']):.0f}"]
-        cells.append(f"{min(column['sampling_s']):.2f} to {max(column['sampling_s']):.2f}")
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, ""])
-
-
 def versions() -> list[str]:
     """Return the machine and the versions in words."""
     python = ", ".join(f"{name} {_version(name)}" for name in PYTHON_PACKAGES)
@@ -235,7 +206,6 @@ def write_report(path: Path) -> None:
         "",
         NOTES,
         "",
-        seeds_table(rows.values()),
         *(f"{problem_table(p, by_problem[p.key])}\n" for p in PROBLEMS if p.key in by_problem),
     ]
     target = path.with_suffix(".md")

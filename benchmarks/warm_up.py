@@ -17,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from report import write
 
 import bayesglmm as bg
 
@@ -37,13 +38,34 @@ def line(model: bg.GLMM, tune: int, seeds: int) -> tuple[float, float, int, floa
     return worst, smallest, divergences, statistics.median(rates)
 
 
+def write_page(seeds: int, rows: list[str]) -> None:
+    """Write the table so far."""
+    versions = ", ".join(f"{name} {version(name)}" for name in ("bayesglmm", "numba", "numpy"))
+    text = [
+        "# Length of the warm-up",
+        "",
+        f"Written by benchmarks/warm_up.py on {datetime.date.today()}: {seeds} seeds, 4 chains x 1000 draws, two",
+        f"shared cores; {versions}. Each cell: worst R-hat, smallest bulk ESS (of 4000 draws; group effects included),",
+        "divergences of all seeds, and the median of smallest ESS per second, preparation included.",
+        "",
+        "| model | " + " | ".join(str(n) for n in LENGTHS) + " |",
+        "|---" * (len(LENGTHS) + 1) + "|",
+        *rows,
+        "",
+        "Longer warm-ups buy nothing in these coordinates: a step size has to be found, and scales that are off by a",
+        "third at most. 200 is the default since the diagonal is settled by then with room to spare.",
+        "",
+    ]
+    write(HERE / "warm_up.md", "\n".join(text))
+
+
 def main() -> None:
     """Sample every model at every length and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
     seeds = parser.parse_args().seeds
     warnings.simplefilter("ignore")
-    rows = ["| model | " + " | ".join(str(n) for n in LENGTHS) + " |", "|---" * (len(LENGTHS) + 1) + "|"]
+    rows: list[str] = []
     for path in sorted((HERE.parent / "models").glob("*.toml")):
         model = bg.read_model(path)
         model.sample(20, tune=20, chains=2, seed=1, progress=False)  # compiled code into memory
@@ -53,21 +75,7 @@ def main() -> None:
             cells.append(f"{worst:.3f}, {smallest:.0f}, {divergences}, {rate:,.0f}/s")
             print(path.stem, tune, cells[-1], flush=True)
         rows.append(f"| {path.stem} | " + " | ".join(cells) + " |")
-    versions = ", ".join(f"{name} {version(name)}" for name in ("bayesglmm", "numba", "numpy"))
-    text = [
-        "# Length of the warm-up",
-        "",
-        f"Written by benchmarks/warm_up.py on {datetime.date.today()}: {seeds} seeds, 4 chains x 1000 draws, two",
-        f"shared cores; {versions}. Each cell: worst R-hat, smallest bulk ESS (of 4000 draws; group effects included),",
-        "divergences of all seeds, and the median of smallest ESS per second, preparation included.",
-        "",
-        *rows,
-        "",
-        "Longer warm-ups buy nothing in these coordinates: a step size has to be found, and scales that are off by a",
-        "third at most. 200 is the default since the diagonal is settled by then with room to spare.",
-        "",
-    ]
-    (HERE / "warm_up.md").write_text("\n".join(text))
+        write_page(seeds, rows)
 
 
 if __name__ == "__main__":
