@@ -10,77 +10,21 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import uint64
-from numba.extending import register_jitable
 
 from bayesglmm.compiled import jitable
 from bayesglmm.engine.integrated.levels import LARGE
+from bayesglmm.engine.integrated.vectors import add, add_product, dot, fill, invert, multiply, sum_of
 
 __all__ = ["alone_moments", "draw_alone", "factor_alone", "in_chunks"]
 
-#: Levels of a chunk: a multiple of any vector's length; T of a chunk stays below 32 KiB up to 64 entries a level.
+#: Levels of a chunk: long enough that calls do not count; T of two effects and six coefficients takes 28 KiB.
 WIDTH = 256
-
-#: Additions may come in any order and with multiplications: sums over levels become vector instructions. Places are
-#: unsigned, else a place below 0 would have to be looked for at every step, as Python counts from the end.
-_vectorized = register_jitable(error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 
 
 def in_chunks(entries: np.ndarray) -> np.ndarray:
     """Return entries (J, e) of levels as chunks (e, w), one after the other."""
     chunks = [entries[first : first + WIDTH].T.ravel() for first in range(0, len(entries), WIDTH)]
     return np.concatenate([np.zeros(0), *chunks])
-
-
-@_vectorized
-def _dot(a, i, b, j, w):  # type: ignore[no-untyped-def]  # compiled
-    value, i, j = 0.0, uint64(i), uint64(j)
-    for e in range(uint64(w)):
-        value += a[i + e] * b[j + e]
-    return value
-
-
-@_vectorized
-def _sum(a, i, w):  # type: ignore[no-untyped-def]  # compiled
-    value, i = 0.0, uint64(i)
-    for e in range(uint64(w)):
-        value += a[i + e]
-    return value
-
-
-@_vectorized
-def _fill(out, o, value, w):  # type: ignore[no-untyped-def]  # compiled
-    o = uint64(o)
-    for e in range(uint64(w)):
-        out[o + e] = value
-
-
-@_vectorized
-def _add(out, o, factor, a, i, w):  # type: ignore[no-untyped-def]  # compiled
-    o, i = uint64(o), uint64(i)
-    for e in range(uint64(w)):
-        out[o + e] += factor * a[i + e]
-
-
-@_vectorized
-def _add_product(out, o, factor, a, i, b, j, w):  # type: ignore[no-untyped-def]  # compiled
-    o, i, j = uint64(o), uint64(i), uint64(j)
-    for e in range(uint64(w)):
-        out[o + e] += factor * a[i + e] * b[j + e]
-
-
-@_vectorized
-def _multiply(out, o, a, i, w):  # type: ignore[no-untyped-def]  # compiled
-    o, i = uint64(o), uint64(i)
-    for e in range(uint64(w)):
-        out[o + e] *= a[i + e]
-
-
-@_vectorized
-def _invert(out, o, w):  # type: ignore[no-untyped-def]  # compiled
-    o = uint64(o)
-    for e in range(uint64(w)):
-        out[o + e] = 1.0 / math.sqrt(out[o + e])
 
 
 @jitable
@@ -94,7 +38,7 @@ def _invert_roots(L, at, w):  # type: ignore[no-untyped-def]  # compiled
         if not product <= LARGE:
             total += math.log(product)
             product = 1.0
-    _invert(L, at, w)
+    invert(L, at, w)
     return total + math.log(product)
 
 
@@ -105,16 +49,16 @@ def _factor(M, q, C, own, L, w):  # type: ignore[no-untyped-def]  # compiled
     for k in range(q):
         for l in range(k + 1):
             at = own + (k * q + l) * w
-            _fill(L, at, 1.0 if k == l else 0.0, w)
+            fill(L, at, 1.0 if k == l else 0.0, w)
             for h in range(k, q):  # M is lower triangular
                 for g in range(l, q):
                     factor = M[0, h, k] * M[0, g, l]
                     if factor != 0.0:
-                        _add(L, at, factor, C, own + (h * q + g) * w, w)
+                        add(L, at, factor, C, own + (h * q + g) * w, w)
             for h in range(l):
-                _add_product(L, at, -1.0, L, own + (k * q + h) * w, L, own + (l * q + h) * w, w)
+                add_product(L, at, -1.0, L, own + (k * q + h) * w, L, own + (l * q + h) * w, w)
             if k > l:
-                _multiply(L, at, L, own + (l * q + l) * w, w)
+                multiply(L, at, L, own + (l * q + l) * w, w)
             else:
                 total += _invert_roots(L, at, w)
     return total
@@ -127,13 +71,13 @@ def _spread(M, q, L, own, D, first, m, T, w):  # type: ignore[no-untyped-def]  #
         column = first + x * q * w
         for k in range(q):
             at = column + k * w
-            _fill(T, at, 0.0, w)
+            fill(T, at, 0.0, w)
             for h in range(k, q):
                 if M[0, h, k] != 0.0:
-                    _add(T, at, M[0, h, k], D, column + h * w, w)
+                    add(T, at, M[0, h, k], D, column + h * w, w)
             for h in range(k):
-                _add_product(T, at, -1.0, L, own + (k * q + h) * w, T, column + h * w, w)
-            _multiply(T, at, L, own + (k * q + k) * w, w)
+                add_product(T, at, -1.0, L, own + (k * q + h) * w, T, column + h * w, w)
+            multiply(T, at, L, own + (k * q + k) * w, w)
 
 
 @jitable
@@ -148,7 +92,7 @@ def factor_alone(M, q, C, D, L, T, S):  # type: ignore[no-untyped-def]  # compil
         n = q * w
         for x in range(m):
             for y in range(x + 1):
-                S[x, y] -= _dot(T, first + x * n, T, first + y * n, n)
+                S[x, y] -= dot(T, first + x * n, T, first + y * n, n)
     return total
 
 
@@ -162,15 +106,15 @@ def alone_moments(N, L, T, second):  # type: ignore[no-untyped-def]  # compiled
         w, own, first = min(WIDTH, levels - j), j * q * q, j * q * m
         for k in range(q):
             for l in range(q):
-                _fill(X, (k * q + l) * w, 1.0 if k == l else 0.0, w)
+                fill(X, (k * q + l) * w, 1.0 if k == l else 0.0, w)
         for c in range(N.shape[1]):
-            _fill(U, 0, 0.0, q * w)
+            fill(U, 0, 0.0, q * w)
             for x in range(m):
                 if N[x, c] != 0.0:  # but for its first column N is a triangle
-                    _add(U, 0, N[x, c], T, first + x * q * w, q * w)
+                    add(U, 0, N[x, c], T, first + x * q * w, q * w)
             for k in range(q):
                 for l in range(q):
-                    _add_product(X, (k * q + l) * w, 1.0, U, k * w, U, l * w, w)
+                    add_product(X, (k * q + l) * w, 1.0, U, k * w, U, l * w, w)
         _back_substitute(q, L, own, q, X, w)
         _sum_whole(q, L, own, X, w, second)
 
@@ -182,8 +126,8 @@ def _back_substitute(q, L, own, columns, X, w):  # type: ignore[no-untyped-def] 
         for l in range(columns):
             at = (k * columns + l) * w
             for h in range(k + 1, q):
-                _add_product(X, at, -1.0, L, own + (h * q + k) * w, X, (h * columns + l) * w, w)
-            _multiply(X, at, L, own + (k * q + k) * w, w)
+                add_product(X, at, -1.0, L, own + (h * q + k) * w, X, (h * columns + l) * w, w)
+            multiply(X, at, L, own + (k * q + k) * w, w)
 
 
 @jitable
@@ -193,9 +137,9 @@ def _sum_whole(q, L, own, X, w, second):  # type: ignore[no-untyped-def]  # comp
         for k in range(q):
             at = (k * q + l) * w
             for h in range(l + 1, q):
-                _add_product(X, at, -1.0, L, own + (h * q + l) * w, X, (k * q + h) * w, w)
-            _multiply(X, at, L, own + (l * q + l) * w, w)
-            second[k, l] += _sum(X, at, w)
+                add_product(X, at, -1.0, L, own + (h * q + l) * w, X, (k * q + h) * w, w)
+            multiply(X, at, L, own + (l * q + l) * w, w)
+            second[k, l] += sum_of(X, at, w)
 
 
 @jitable
@@ -209,7 +153,7 @@ def draw_alone(q, L, T, v, z):  # type: ignore[no-untyped-def]  # compiled
             for e in range(w):
                 U[k * w + e] = z[(j + e) * q + k]
         for x in range(m):
-            _add(U, 0, v[x], T, first + x * q * w, q * w)
+            add(U, 0, v[x], T, first + x * q * w, q * w)
         _back_substitute(q, L, own, 1, U, w)
         for k in range(q):
             for e in range(w):

@@ -15,7 +15,8 @@ from bayesglmm.compiled import compiled, jitable, source_stamp
 from bayesglmm.density.layout import Q
 from bayesglmm.engine.integrated.alone import draw_alone
 from bayesglmm.engine.integrated.data import HELD, SAMPLED, SOURCES, WIDEST, copy, unpack
-from bayesglmm.engine.integrated.kernel import eliminate, factors, hold, integrate
+from bayesglmm.engine.integrated.kernel import eliminate, factor_space, factors, hold, integrate
+from bayesglmm.engine.integrated.leaves import draw_leaves, first_depth, summed_rows
 from bayesglmm.engine.integrated.moments import back_substitute
 
 __all__ = ["compile_completion"]
@@ -42,31 +43,35 @@ def _draw_coefficients(A, v, coefficients, out):  # type: ignore[no-untyped-def]
 
 
 @jitable
-def _draw_tree(M, tree, places, H, T, v, z, u):  # type: ignore[no-untyped-def]  # compiled
+def _draw_tree(M, tree, places, sums, leaves, H, T, v, z, u):  # type: ignore[no-untyped-def]  # compiled
     """Turn standard normal numbers in z (Q, 1) into L^-T (z + T v); u is work space."""
+    below, (first, last) = first_depth(leaves), summed_rows(tree, leaves)
     for k in range(T.shape[0]):
-        for y in range(v.shape[0]):
-            z[k, 0] += T[k, y] * v[y]
-    back_substitute(M, tree, places, H[0], H[1], H[2], z, u)
+        if not first <= k < last:
+            for y in range(v.shape[0]):
+                z[k, 0] += T[k, y] * v[y]
+    back_substitute(M, tree, places, below, H[0], H[1], H[2], z, u)
+    if below:
+        draw_leaves(M[places[0][0], 0, 0], tree, sums[0], sums[1], sums[3], v, u, z)
 
 
 @jitable
 def _complete(x, t, out):  # type: ignore[no-untyped-def]  # compiled
     """Turn standard normal numbers in the rows of out into points of the joint density above the rows of x."""
-    priors, tree, places, sums, coefficients, numbers, _classes, chunks = unpack(t)
+    priors, tree, places, sums, coefficients, numbers, _classes, leaves, chunks = unpack(t)
     terms, table, _lkj = priors
     held = numbers[HELD] > 0.0
     n_terms, m, widest, size = terms.shape[0], sums[4].shape[0], np.int64(numbers[WIDEST]), x.shape[1]
     scalars, v, grad = np.empty((2, table.shape[0])), np.empty(m), np.empty(size)
     cubes, squares = np.zeros((2, n_terms, widest, widest)), np.empty((2, m, m))
     S, A = squares[0], squares[1]
-    H = (np.empty(sums[0].shape[0]), np.empty(sums[1].shape[0]), np.empty(sums[2].shape))
+    H = factor_space(sums, leaves)
     T, z, u = np.empty(sums[3].shape), np.empty(sums[3].shape[0]), np.empty((sums[3].shape[0], 1))
     first = 0 if held else m - 1
     for draw in range(x.shape[0]):
         sampled = numbers[SAMPLED] > 0.0
         _log_prior, sigma = factors(x[draw], priors, sampled, scalars[0], scalars[1], cubes[0], cubes[1], grad)
-        eliminate(terms, tree, places, sums, chunks, cubes[1], H, T, S)
+        eliminate(terms, tree, places, sums, leaves, chunks, cubes[1], H, T, S)
         row = out[draw]
         copy(x[draw], row[first : first + size])
         if held:
@@ -80,7 +85,7 @@ def _complete(x, t, out):  # type: ignore[no-untyped-def]  # compiled
         if chunks[0].shape[0]:
             draw_alone(terms[0, Q], H[0], T.reshape(T.size), v, z)
         else:
-            _draw_tree(cubes[1], tree, places, H, T, v, z.reshape((z.size, 1)), u)
+            _draw_tree(cubes[1], tree, places, sums, leaves, H, T, v, z.reshape((z.size, 1)), u)
         copy(z, row[first + size :])
 
 

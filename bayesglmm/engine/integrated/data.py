@@ -22,7 +22,7 @@ __all__ = [
 #: Entries of the last array: sum of weights; d0' P d0; constant of the log density; whether coefficients are held
 #: (sampled, not integrated out); whether sigma is sampled; effects of the widest term.
 WEIGHT, PRIOR_SQUARES, CONSTANT, HELD, SAMPLED, WIDEST = range(6)
-N_ARRAYS = 29
+N_ARRAYS = 33
 #: What the compiled code is made of (see `compiled.source_stamp`).
 SOURCES = (
     *("covariance", "priors", "engine/nodes.py", "engine/lapack.py"),
@@ -48,7 +48,7 @@ def copy_table(source, target):  # type: ignore[no-untyped-def]  # compiled
 @jitable
 def unpack(t):  # type: ignore[no-untyped-def]  # compiled
     """Return the arrays of `GaussianMarginal.arguments`: priors, tree, places, sums, coefficients, numbers, classes,
-    and sums once more as `alone` takes them.
+    leaves, and sums once more as `alone` takes them.
     """
     priors = (int64_grid(t, 0), real_grid(t, 1), real_vector(t, 2))
     tree = (
@@ -64,5 +64,6 @@ def unpack(t):  # type: ignore[no-untyped-def]  # compiled
     sums = (real_vector(t, 14), real_vector(t, 15), real_grid(t, 16), real_grid(t, 17), real_grid(t, 18))
     coefficients = (real_grid(t, 19), real_vector(t, 20), real_grid(t, 21), real_vector(t, 22))
     classes = (real_vector(t, 24), real_vector(t, 25), real_grid(t, 26))
+    leaves = (int64_vector(t, 29), real_vector(t, 30), real_vector(t, 31), real_vector(t, 32))
     chunks = (real_vector(t, 27), real_vector(t, 28))
-    return priors, tree, places, sums, coefficients, real_vector(t, 23), classes, chunks
+    return priors, tree, places, sums, coefficients, real_vector(t, 23), classes, leaves, chunks

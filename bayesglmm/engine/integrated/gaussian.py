@@ -23,6 +23,7 @@ from bayesglmm.engine.integrated.alone import in_chunks
 from bayesglmm.engine.integrated.classes import Classes
 from bayesglmm.engine.integrated.completion import compile_completion
 from bayesglmm.engine.integrated.kernel import compile_marginal
+from bayesglmm.engine.integrated.leaves import Leaves
 from bayesglmm.engine.linear import precisions
 from bayesglmm.engine.pattern import Pattern
 from bayesglmm.errors import NotAvailableError
@@ -167,6 +168,11 @@ class GaussianMarginal:
         """Levels that are factored together."""
         return Classes.of(self.cross.blocks, self.D, self.design.groups[0].n_effects) if self._alone else Classes.none()
 
+    @functools.cached_property
+    def _leaves(self) -> Leaves:
+        """Leaves that are summed under their parents."""
+        return Leaves.of(self.cross.pattern, self.cross.blocks, self.cross.couplings, self.D)
+
     @property
     def _chunks(self) -> tuple[np.ndarray, np.ndarray]:
         """Return Z' W Z and D of one term alone, laid out for `alone`; nothing for other models."""
@@ -190,7 +196,9 @@ class GaussianMarginal:
         head = (terms, table, self.parameters.lkj)
         own = self._classes
         classes = (own.blocks, own.counts, own.products)
-        parts = (*head, *pattern.tree, *places, *sums, *coefficients, self._numbers, *classes, *self._chunks)
+        summed = self._leaves
+        leaves = (summed.starts, summed.pivots, summed.counts, summed.products)
+        parts = (*head, *pattern.tree, *places, *sums, *coefficients, self._numbers, *classes, *self._chunks, *leaves)
         return tuple(np.ascontiguousarray(part) for part in parts)
 
     @property

@@ -43,10 +43,11 @@ from bayesglmm.engine.integrated.data import (
     copy_table,
     unpack,
 )
+from bayesglmm.engine.integrated.leaves import summed_rows
 from bayesglmm.engine.integrated.moments import tree_moments
 from bayesglmm.engine.integrated.tree import factor_tree, small_cholesky
 
-__all__ = ["compile_marginal", "eliminate", "factors", "hold", "integrate"]
+__all__ = ["compile_marginal", "eliminate", "factor_space", "factors", "hold", "integrate"]
 
 #: Statuses of `NativeDensity.log_density`.
 _OK, _BAD_GRADIENT, _BAD_VALUE = 0, 3, 4
@@ -69,8 +70,17 @@ def factors(x, priors, sampled, values, derivatives, L, M, grad):  # type: ignor
 
 
 @jitable
-def eliminate(terms, tree, places, sums, chunks, M, H, T, S):  # type: ignore[no-untyped-def]  # compiled
-    """Fill the factor H = (nodes' blocks, couplings, tail), T = L^-1 M' D and S; return log det H.
+def factor_space(sums, leaves):  # type: ignore[no-untyped-def]  # compiled
+    """Return arrays for H of `eliminate`."""
+    n_kept = 1
+    if leaves[0].shape[0] and leaves[1].shape[0]:
+        n_kept += (leaves[0].shape[0] - 1) * (leaves[3].shape[0] // leaves[1].shape[0])
+    return np.empty(sums[0].shape[0]), np.empty(sums[1].shape[0]), np.empty(sums[2].shape), np.empty(n_kept)
+
+
+@jitable
+def eliminate(terms, tree, places, sums, leaves, chunks, M, H, T, S):  # type: ignore[no-untyped-def]  # compiled
+    """Fill the factor H = (nodes' blocks, couplings, tail, what leaves keep), T = L^-1 M' D and S; return log det H.
 
     With one term alone H and T are laid out as its chunks.
     """
@@ -79,12 +89,15 @@ def eliminate(terms, tree, places, sums, chunks, M, H, T, S):  # type: ignore[no
     if chunks[0].shape[0]:
         log_determinant = factor_alone(M, terms[0, Q], chunks[0], chunks[1], H[0], T.reshape(T.size), S)
     else:
+        first, last = summed_rows(tree, leaves)
         C = np.empty(blocks.shape[0])
-        copy(blocks, C)
-        copy(couplings, H[1])
+        done = last - first  # leaves come first among the nodes; those that are summed are not asked for again
+        copy(blocks[done:], C[done:])
+        copy(couplings[tree[2][done] :], H[1][tree[2][done] :])
         copy_table(tail, H[2])
-        copy_table(D, T)
-        log_determinant = factor_tree(M, tree, places, C, H[0], H[1], H[2], T, S)
+        copy_table(D[:first], T[:first])
+        copy_table(D[last:], T[last:])
+        log_determinant = factor_tree(M, tree, places, leaves, C, H[0], H[1], H[2], H[3], T, S)
     _mirror(S)
     return log_determinant
 
@@ -204,7 +217,7 @@ def _form(N, S, columns):  # type: ignore[no-untyped-def]  # compiled
 @jitable
 def _marginal(x, t, grad):  # type: ignore[no-untyped-def]  # compiled
     """Fill grad and return the marginal log density of x; ``t`` holds addresses and shapes of the data."""
-    priors, tree, places, sums, coefficients, numbers, classes, chunks = unpack(t)
+    priors, tree, places, sums, coefficients, numbers, classes, leaves, chunks = unpack(t)
     terms, table, lkj = priors
     held = numbers[HELD] > 0.0
     n_terms, m, widest = terms.shape[0], sums[4].shape[0], np.int64(numbers[WIDEST])
@@ -219,7 +232,7 @@ def _marginal(x, t, grad):  # type: ignore[no-untyped-def]  # compiled
     if not math.isfinite(log_prior):
         return -math.inf
     s = 1.0 / (sigma * sigma)
-    H = (np.empty(sums[0].shape[0]), np.empty(sums[1].shape[0]), np.empty(sums[2].shape))
+    H = factor_space(sums, leaves)
     T = np.empty(sums[3].shape)
     n_classes, q = classes[1].shape[0], terms[0, Q] if n_terms else 0
     W = np.empty((n_classes, q, q))
@@ -228,7 +241,7 @@ def _marginal(x, t, grad):  # type: ignore[no-untyped-def]  # compiled
         log_determinant = factor_classes(M, q, classes, H[0], W, S)
         _mirror(S)
     else:
-        log_determinant = eliminate(terms, tree, places, sums, chunks, M, H, T, S)
+        log_determinant = eliminate(terms, tree, places, sums, leaves, chunks, M, H, T, S)
     value = log_prior + numbers[CONSTANT] - 0.5 * log_determinant
     if held:
         hold(values, coefficients, v)
@@ -244,7 +257,7 @@ def _marginal(x, t, grad):  # type: ignore[no-untyped-def]  # compiled
     else:
         z, u = np.empty((T.shape[0], N.shape[1])), np.empty((T.shape[0], N.shape[1]))
         C, V = np.empty(H[0].shape[0]), np.empty(H[1].shape[0])
-        tree_moments(M, tree, places, N, H[0], H[1], H[2], T, z, u, C, V, K)
+        tree_moments(M, tree, places, leaves, N, H, T, z, u, C, V, K)
     trace = 0.0
     for k in range(n_terms):
         q = terms[k, Q]

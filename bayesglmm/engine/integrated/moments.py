@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from bayesglmm.compiled import jitable
+from bayesglmm.engine.integrated.leaves import first_depth, leaf_moments, summed_rows
 from bayesglmm.engine.integrated.tree import WORTH_LAPACK
 from bayesglmm.engine.lapack import inverse_from_cholesky
 from bayesglmm.engine.nodes import _list_product
@@ -66,11 +67,14 @@ def _tail_back(M, places, effects, tail, z, u):  # type: ignore[no-untyped-def] 
 
 
 @jitable
-def back_substitute(M, tree, places, L, Y, tail, z, u):  # type: ignore[no-untyped-def]  # compiled
-    """Turn z (Q, k) into L^-T z, L the factor of the whole H; fills u (Q, k) = M z but for the leaves."""
+def back_substitute(M, tree, places, below, L, Y, tail, z, u):  # type: ignore[no-untyped-def]  # compiled
+    """Turn z (Q, k) into L^-T z, L the factor of the whole H; fills u (Q, k) = M z but for the leaves.
+
+    Nodes of depths before ``below`` are left alone.
+    """
     depths, ancestors, starts, meets, meets_starts, _above, effects = tree
     _tail_back(M, places, effects, tail, z, u)
-    for d in range(depths.shape[1] - 1, -1, -1):
+    for d in range(depths.shape[1] - 1, below - 1, -1):
         q = depths[0, d]
         last = depths[1, d + 1] if d + 1 < depths.shape[1] else ancestors.shape[1]
         for v in range(depths[1, d], last):
@@ -177,30 +181,36 @@ def _tail_covariance(M, places, tail, second):  # type: ignore[no-untyped-def]  
 
 
 @jitable
-def tree_moments(M, tree, places, N, L, Y, tail, T, z, u, C, V, second):  # type: ignore[no-untyped-def]  # compiled
+def tree_moments(M, tree, places, leaves, N, H, T, z, u, C, V, second):  # type: ignore[no-untyped-def]  # compiled
     """Add to ``second`` (terms, q, q) each term's diagonal blocks of H^-1 + z z', z = L^-T T N, summed over levels.
 
-    z and u (Q, columns of N), C (as L) and V (as Y) are work space; the tail is overwritten.
+    H is that of `kernel.eliminate`, its tail is overwritten. z and u (Q, columns of N), C and V (as its blocks and
+    couplings) are work space.
     """
     depths, ancestors = tree[0], tree[1]
     chain, terms, place, widths = places
+    L, Y, tail, kept = H
+    below, (first, end) = first_depth(leaves), summed_rows(tree, leaves)
     for r in range(T.shape[0]):
-        for x in range(N.shape[1]):
-            z[r, x] = 0.0
-            for y in range(N.shape[0]):
-                z[r, x] += T[r, y] * N[y, x]
-    back_substitute(M, tree, places, L, Y, tail, z, u)
+        if not first <= r < end:
+            for x in range(N.shape[1]):
+                z[r, x] = 0.0
+                for y in range(N.shape[0]):
+                    z[r, x] += T[r, y] * N[y, x]
+    back_substitute(M, tree, places, below, L, Y, tail, z, u)
     for r in range(tail.shape[0]):
         t, k, own = terms[r], place[r], tree[6][r]
         _add_squares(z, own, own - k, widths[t], second[t, k])
     _tail_covariance(M, places, tail, second)
-    for d in range(depths.shape[1] - 1, -1, -1):
+    for d in range(depths.shape[1] - 1, below - 1, -1):
         last = depths[1, d + 1] if d + 1 < depths.shape[1] else ancestors.shape[1]
         nodes, t = last - depths[1, d], chain[d]
         if d == 0 and depths[0, 0] == 1:
             second[t, 0, 0] += _scalar_leaves(tree, nodes, L, Y, tail, z, C, V)
         else:
             _nodes(M, t, tree, d, nodes, L, Y, tail, z, C, V, second[t])
+    if below:
+        second[chain[0], 0, 0] += leaf_moments(tree, leaves, N, C, V, u, kept)
 
 
 @jitable

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 
 from bayesglmm.compiled import jitable
+from bayesglmm.engine.integrated.leaves import factor_leaves, first_depth, summed_rows
 from bayesglmm.engine.integrated.levels import LARGE, factor_level, spread_level
 from bayesglmm.engine.lapack import cholesky
 
@@ -186,15 +187,18 @@ def _factor_tail(M, places, effects, tail, T):  # type: ignore[no-untyped-def]  
 
 
 @jitable
-def factor_tree(M, tree, places, C, L, Y, tail, T, S):  # type: ignore[no-untyped-def]  # compiled
+def factor_tree(M, tree, places, leaves, C, L, Y, tail, kept, T, S):  # type: ignore[no-untyped-def]  # compiled
     """Factor H; returns log det H (nan if there is no factor) and takes T' T from the lower triangle of S (m, m).
 
     ``places`` = (terms of the chain, term and place of each tail effect, widths of terms). C, Y and tail come as copies
-    of Z' W Z and T as one of D = Z' W [Q y~]; C is used up, the others become the factor and L^-1 M' D.
+    of Z' W Z and T as one of D = Z' W [Q y~]; C is used up, the others become the factor and L^-1 M' D. Leaves that are
+    summed leave theirs as they are and fill ``kept`` (see `leaves`).
     """
     depths, ancestors, starts, _meets, meets_starts, above, effects = tree
-    total = 0.0
-    for d in range(depths.shape[1]):
+    total, below = 0.0, first_depth(leaves)
+    if below:
+        total += factor_leaves(M[places[0][0], 0, 0], tree, leaves, C, Y, T, S, kept)
+    for d in range(below, depths.shape[1]):
         t, last = places[0][d], depths[1, d + 1] if d + 1 < depths.shape[1] else ancestors.shape[1]
         nodes = last - depths[1, d]
         if depths[0, d] == 1:
@@ -207,8 +211,10 @@ def factor_tree(M, tree, places, C, L, Y, tail, T, S):  # type: ignore[no-untype
         return math.nan
     for r in range(tail.shape[0]):
         total += 2.0 * math.log(tail[r, r])
+    first, last = summed_rows(tree, leaves)
     for r in range(T.shape[0]):
-        for x in range(T.shape[1]):
-            for y in range(x + 1):
-                S[x, y] -= T[r, x] * T[r, y]
+        if not first <= r < last:
+            for x in range(T.shape[1]):
+                for y in range(x + 1):
+                    S[x, y] -= T[r, x] * T[r, y]
     return total

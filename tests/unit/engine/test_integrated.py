@@ -13,6 +13,7 @@ from support.models import make_design, make_frame
 from bayesglmm.density import JointDensity
 from bayesglmm.engine.integrated import GaussianMarginal
 from bayesglmm.engine.integrated.classes import Classes
+from bayesglmm.engine.integrated.leaves import Leaves
 from bayesglmm.errors import NotAvailableError
 from bayesglmm.parameters import build_parameters
 from bayesglmm.priors import Prior
@@ -34,6 +35,8 @@ MODELS = {
     "three effects, no intercept": ("normal ~ x0 + (0 + x0 + x1 + x2 | a)", {}),
     "two terms of one factor": ("normal ~ x0 + (1 + x0 | a) + (0 + x1 | a)", {}),
     "nested": ("normal ~ x0 + (1 + x0 | a/b)", {}),
+    "nested, leaves of one effect": ("normal ~ x0 + (1 + x0 | a) + (1 | a:b)", {}),
+    "three levels, leaves of one effect": ("normal ~ x0 + (1 + x0 | a) + (1 + x1 || a:b) + (1 | a:b:c)", {}),
     "crossed": ("normal ~ x0 + (1 | a) + (1 + x0 | b) + (1 + x1 + x2 || c)", {}),
     "everything at once": (
         "normal ~ 0 + cell + x0 + (1 + x0 | a/b) + (1 + x1 + x2 || c) + (1 | d) + (0 + x3 | d) + offset(x4)",
@@ -138,6 +141,37 @@ def test_equal_levels_are_factored_once(term, monkeypatch):
 def test_levels_that_differ_are_taken_one_by_one():
     _, marginal = build("normal ~ x0 + (1 + x0 | a)")
     assert not len(marginal._classes.counts)
+
+
+LEAVES = {
+    "two levels": ("(1 + x0 | a) + (1 | a:b)", {}),
+    "two levels, weights": ("(1 + x0 || a) + (1 | a:b)", {"weights": "positive"}),
+    "three levels": ("(1 + x0 | a) + (1 + x1 || a:b) + (1 | a:b:c)", {}),
+    "one factor": ("(1 | a) + (0 + x0 | a)", {}),
+    "held coefficients": ("(1 + x0 | a) + (1 | a:b)", {"priors": {"x0": Prior("StudentT", nu=4, sigma=2)}}),
+}
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_leaves_are_summed_under_their_parents(name, monkeypatch):
+    terms, options = LEAVES[name]
+    _, marginal = build(f"normal ~ x0 + {terms}", **options)
+    assert marginal._leaves.counts.sum() == marginal.cross.pattern.depths[1, 1]
+    x = random_theta(marginal, 4)
+    value, gradient = marginal.evaluator()(x)
+    completed = marginal.complete(x[None], 3)
+    monkeypatch.setattr(GaussianMarginal, "_leaves", Leaves.none())
+    _, one_by_one = build(f"normal ~ x0 + {terms}", **options)
+    expected, slopes = one_by_one.evaluator()(x)
+    np.testing.assert_allclose(value, expected, rtol=1e-13)
+    np.testing.assert_allclose(gradient, slopes, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(completed, one_by_one.complete(x[None], 3), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("term", ["(1 | a:b) + (1 | c)", "(1 + x0 | a/b)", "(1 | a)"])
+def test_leaves_that_are_wide_or_meet_others_are_not_summed(term):
+    _, marginal = build(f"normal ~ x0 + {term}")
+    assert not len(marginal._leaves.starts)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
