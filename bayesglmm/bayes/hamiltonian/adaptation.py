@@ -13,7 +13,8 @@ import math
 
 import numpy as np
 
-from bayesglmm.bayes.hamiltonian.trajectory import END_G, END_P, END_Q, GRADIENT, LOG_DENSITY, POSITION, copy, leap
+from bayesglmm.bayes.hamiltonian.leap import END_G, END_P, END_Q, copy, leap
+from bayesglmm.bayes.hamiltonian.trajectory import GRADIENT, LOG_DENSITY, POSITION
 from bayesglmm.compiled import jitable
 
 __all__ = ["averaged_step", "first_step", "learn_point", "learn_step", "rescale", "step_memory"]

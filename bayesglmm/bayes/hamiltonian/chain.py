@@ -16,6 +16,7 @@ from bayesglmm.bayes.hamiltonian.adaptation import (
     rescale,
     step_memory,
 )
+from bayesglmm.bayes.hamiltonian.swing import swing
 from bayesglmm.bayes.hamiltonian.trajectory import ENERGY, GRADIENT, LOG_DENSITY, POSITION, transition, work_of
 from bayesglmm.bayes.preconditioner.affine import call_density
 from bayesglmm.compiled import compiled, jitable, source_stamp
@@ -34,35 +35,49 @@ _EARLY, _FINAL = 0.3, 0.15
 #: Points after which a window begins afresh, early on and later.
 _SHORT, _LONG = 10, 60
 #: Round steps that are accepted at this share of the longest allowed say that the density is nearly normal; elsewhere
-#: steps are held below the other (hospitals' data: divergences in a quarter of all runs without).
-_NEARLY, _CAREFUL = 0.95, 0.6
-#: Of so many iterations one steps straight.
-_EVERY = 4
+#: steps are held below the next (hospitals' data: divergences in a quarter of all runs without), and this share of
+#: swings is long.
+_NEARLY, _CAREFUL, _FAR = 0.95, 0.6, 0.5
+#: Of so many iterations one is NUTS in straight steps.
+_EVERY = 3
+
+
+#: Place in a chain's pace of the share of long swings, after the step sizes of both ways.
+_FAR_AT = 2
 
 
 @jitable
 def _way(i):  # type: ignore[no-untyped-def]  # compiled
-    """Return how iteration i steps: round (0) or straight (1)."""
+    """Return how iteration i goes: a swing in round steps (0) or NUTS in straight ones (1)."""
     return 1 if i % _EVERY == _EVERY - 1 else 0
 
 
 @jitable
-def _warm_up(density, tune, target, longest, max_depth, place, steps, work, rng, progress):  # type: ignore[no-untyped-def]
-    """Find centers and scales (in place) and the step sizes of both ways (in steps)."""
+def _advance(density, place, pace, way, max_depth, work, rng, tally):  # type: ignore[no-untyped-def]  # compiled
+    """Draw the next point; return (depth, whether the trajectory diverged)."""
+    if way == 0:
+        return swing(density, place, pace[way], pace[_FAR_AT], max_depth, work, rng, tally)
+    return transition(density, place, pace[way], max_depth, work, rng, tally)
+
+
+@jitable
+def _warm_up(density, tune, target, longest, max_depth, place, pace, work, rng, progress):  # type: ignore[no-untyped-def]
+    """Find centers and scales (in place), the step sizes of both ways and the share of long swings (in pace)."""
     n, whole = place.shape[1], work[5]
     tally, memory = np.empty(2), np.empty((2, 4))
     # Round steps lose little energy where the density is nearly normal, and much where it is not: a rare refusal of one
     # means more than that of a straight one.
+    pace[_FAR_AT] = _FAR
     wanted = (0.5 * (1.0 + target), target)
     for way in range(2):
-        steps[way] = first_step(density, place, (1.0, 1.0 - way), wanted[way], longest, work, rng)
-        memory[way] = step_memory(steps[way])
+        pace[way] = first_step(density, place, (1.0, 1.0 - way), wanted[way], longest, work, rng)
+        memory[way] = step_memory(pace[way])
     front, back = np.zeros((5, n)), np.zeros((5, n))
     early, last = int(_EARLY * tune), tune - int(_FINAL * tune)
     for i in range(tune):
         way = _way(i)
-        _, diverged = transition(density, place, (steps[way], 1.0 - way), max_depth, work, rng, tally)
-        steps[way] = learn_step(memory[way], tally[0] / max(tally[1], 1.0), wanted[way], longest)
+        _, diverged = _advance(density, place, pace, way, max_depth, work, rng, tally)
+        pace[way] = learn_step(memory[way], tally[0] / max(tally[1], 1.0), wanted[way], longest)
         progress[DONE] += 1
         progress[DIVERGENCES] += diverged
         if progress[STOP] != 0:
@@ -76,10 +91,12 @@ def _warm_up(density, tune, target, longest, max_depth, place, steps, work, rng,
             if front[4, 0] >= _SHORT:
                 rescale(front, place)
     for way in range(2):
-        steps[way] = averaged_step(memory[way])
-    if steps[0] < _NEARLY * longest:  # not as normal as was hoped for: long steps would diverge somewhere in the tails
+        pace[way] = averaged_step(memory[way])
+    if pace[0] >= _NEARLY * longest:
+        pace[_FAR_AT] = 0.0
+    else:  # not as normal as was hoped for: long steps would diverge somewhere in the tails
         for way in range(2):
-            steps[way] = min(steps[way], _CAREFUL)
+            pace[way] = min(pace[way], _CAREFUL)
 
 
 @jitable
@@ -112,14 +129,14 @@ def compile_chain() -> Any:
         whole[POSITION, :] = start
         call_density(address, n, start.ctypes.data, whole[GRADIENT].ctypes.data, value.ctypes.data, data)
         of_whole[LOG_DENSITY] = value[0]
-        steps = np.empty(2)
-        _warm_up(density, tune, target, longest, max_depth, place, steps, work, rng, progress)
+        pace = np.empty(3)
+        _warm_up(density, tune, target, longest, max_depth, place, pace, work, rng, progress)
         for i in range(draws.shape[0]):
             if progress[STOP] != 0:
                 break
             way = _way(i)
-            depth, diverged = transition(density, place, (steps[way], 1.0 - way), max_depth, work, rng, tally)
-            _record(whole, of_whole, draws[i], numbers[i], depth, diverged, tally, steps[way])
+            depth, diverged = _advance(density, place, pace, way, max_depth, work, rng, tally)
+            _record(whole, of_whole, draws[i], numbers[i], depth, diverged, tally, pace[way])
             progress[DONE] += 1
             progress[DIVERGENCES] += diverged
         return place

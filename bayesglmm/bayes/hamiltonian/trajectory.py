@@ -3,14 +3,7 @@
 Multinomial weights, biased progressive sampling between the old and the new half, uniform inside a half, and the
 generalised criterion of turning with rho, the sum of momenta (Hoffman & Gelman 2014; Betancourt 2017, appendix A). As
 in Stan, the criterion is also asked of each half together with the nearest point of the other: trajectories that have
-come round a whole orbit look straight by their ends alone.
-
-There are two ways to step. With y = (q - center) / scale the energy is (y'y + p'p) / 2, which moves every coordinate
-round a circle, plus what the density is not normal by; *round* steps follow the first exactly and the second kicks the
-momentum before and after (split Hamiltonian Monte Carlo, Shahbaba, Lan, Johnson & Neal 2014, section 3.1). Straight
-steps are leapfrog. Both are reversible and keep volume, hence exact. In preconditioned coordinates what is not normal
-is small and round steps may be about twice as long; of tails that are nowhere normal they know nothing, and a chain
-would stay there for long without straight ones in between (`chain`).
+come round a whole orbit look straight by their ends alone. Steps go straight on (`leap`).
 
 A half is built point by point. Finished subtrees wait on a stack, and two of one size are merged, so that no more than
 one of each size is kept.
@@ -22,14 +15,12 @@ import math
 
 import numpy as np
 
-from bayesglmm.bayes.preconditioner.affine import call_density
+from bayesglmm.bayes.hamiltonian.leap import END_G, END_P, END_Q, copy, leap
 from bayesglmm.compiled import jitable
 from bayesglmm.families.elementary import add_in_any_order
 
 __all__ = [
-    "END_G",
-    "END_P",
-    "END_Q",
+    "DIVERGING",
     "ENERGY",
     "FIRST",
     "GRADIENT",
@@ -37,20 +28,17 @@ __all__ = [
     "LOG_DENSITY",
     "POSITION",
     "RHO",
-    "copy",
-    "leap",
+    "begin",
     "transition",
     "work_of",
 ]
 
 #: An error of the energy from which on a trajectory counts as diverging.
-_DIVERGING = 1000.0
+DIVERGING = 1000.0
 #: Rows of a state of the stack: sum of momenta, first and last momentum, position and gradient of the point drawn.
 RHO, FIRST, LAST, POSITION, GRADIENT = range(5)
 #: Numbers of a state: log weight, log density and energy of the point drawn.
 _WEIGHT, LOG_DENSITY, ENERGY = range(3)
-#: Rows of an end of the trajectory.
-END_Q, END_P, END_G = range(3)
 
 
 @jitable
@@ -60,45 +48,6 @@ def log_sum(a, b):  # type: ignore[no-untyped-def]  # compiled
     if high == -math.inf:
         return high
     return high + math.log1p(math.exp(min(a, b) - high))
-
-
-@jitable
-def copy(source, target):  # type: ignore[no-untyped-def]  # compiled
-    """Copy a vector; an assignment of slices would look at shapes and strides first, which costs more."""
-    for k in range(source.shape[0]):
-        target[k] = source[k]
-
-
-@jitable
-def leap(density, place, move, end, value):  # type: ignore[no-untyped-def]  # compiled
-    """Move an end (3, n) of a trajectory by one step; return its log density and kinetic energy there.
-
-    The log density is -inf where there is none. ``density`` is (address, address of its data); ``place`` (2, n) holds
-    center and scale; ``move`` is the step (negative: back in time) and whether it goes round circles, 1.0, or straight
-    on, 0.0.
-    """
-    address, data = density
-    step, round_ = move
-    center, scale = place[0], place[1]
-    n = center.shape[0]
-    q, p, g = end[END_Q], end[END_P], end[END_G]
-    half, c = 0.5 * step, 1.0 - round_ * (1.0 - math.cos(step))
-    back = round_ * math.sin(step)
-    along = back + (1.0 - round_) * step
-    for k in range(n):
-        y = (q[k] - center[k]) / scale[k]
-        kicked = p[k] + half * (scale[k] * g[k] + round_ * y)
-        q[k] = center[k] + scale[k] * (y * c + kicked * along)
-        p[k] = kicked * c - y * back
-    status = call_density(address, n, q.ctypes.data, g.ctypes.data, value.ctypes.data, data)
-    if status != 0:
-        return -math.inf, 0.0
-    squares = 0.0
-    for k in range(n):
-        moved = p[k] + half * (scale[k] * g[k] + round_ * (q[k] - center[k]) / scale[k])
-        p[k] = moved
-        squares = add_in_any_order(squares, moved * moved)
-    return value[0], 0.5 * squares
 
 
 @jitable
@@ -183,7 +132,7 @@ def _add_point(end, of_point, piece, of_piece, rng):  # type: ignore[no-untyped-
 
 
 @jitable
-def _grow(density, place, move, depth, end, start_energy, work, tally, rng):  # type: ignore[no-untyped-def]
+def _grow(density, place, step, depth, end, start_energy, work, tally, rng):  # type: ignore[no-untyped-def]
     """Extend the trajectory at ``end`` by 2**depth points; return 0, or 1 if it turned, 2 if it diverged on the way.
 
     The piece lies at the bottom of the stack. ``tally`` holds the sum of acceptance probabilities and the steps.
@@ -191,10 +140,10 @@ def _grow(density, place, move, depth, end, start_energy, work, tally, rng):  # 
     stack, of_stack, sizes, value, of_point = work[1], work[2], work[3], work[4], work[7]
     top = 0
     for i in range(1 << depth):
-        log_density, kinetic = leap(density, place, move, end, value)
+        log_density, kinetic = leap(density, place, (step, 0.0), end, value)
         energy = kinetic - log_density
         tally[1] += 1.0
-        if not energy - start_energy < _DIVERGING:  # also where the energy is nan
+        if not energy - start_energy < DIVERGING:  # also where the energy is nan
             return 2
         tally[0] += min(1.0, math.exp(start_energy - energy))
         of_point[_WEIGHT], of_point[LOG_DENSITY], of_point[ENERGY] = start_energy - energy, log_density, energy
@@ -234,7 +183,7 @@ def _join(work, forward, rng):  # type: ignore[no-untyped-def]  # compiled
 
 
 @jitable
-def _begin(work, rng):  # type: ignore[no-untyped-def]  # compiled
+def begin(work, rng):  # type: ignore[no-untyped-def]  # compiled
     """Begin a trajectory at the whole's POSITION with a fresh momentum; return its energy."""
     ends, whole, of_whole = work[0], work[5], work[6]
     p = ends[0, END_P]
@@ -254,7 +203,7 @@ def _begin(work, rng):  # type: ignore[no-untyped-def]  # compiled
 
 
 @jitable
-def transition(density, place, move, max_depth, work, rng, tally):  # type: ignore[no-untyped-def]  # compiled
+def transition(density, place, step, max_depth, work, rng, tally):  # type: ignore[no-untyped-def]  # compiled
     """Draw the next point; return (completed doublings, whether the trajectory diverged).
 
     The point before and after lies in the whole trajectory's POSITION and GRADIENT rows, with its log density;
@@ -262,10 +211,10 @@ def transition(density, place, move, max_depth, work, rng, tally):  # type: igno
     """
     ends = work[0]
     tally[0], tally[1] = 0.0, 0.0
-    start_energy = _begin(work, rng)
+    start_energy = begin(work, rng)
     for depth in range(max_depth):
         forward = rng.random() < 0.5
-        end, signed = (ends[1], move) if forward else (ends[0], (-move[0], move[1]))
+        end, signed = (ends[1], step) if forward else (ends[0], -step)
         outcome = _grow(density, place, signed, depth, end, start_energy, work, tally, rng)
         if outcome != 0:
             return depth, outcome == 2

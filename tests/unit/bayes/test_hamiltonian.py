@@ -12,12 +12,16 @@ from scipy import stats
 
 from bayesglmm.bayes.hamiltonian import run_chains
 from bayesglmm.bayes.hamiltonian.adaptation import averaged_step, learn_point, learn_step, rescale, step_memory
-from bayesglmm.bayes.hamiltonian.trajectory import END_G, END_P, END_Q, leap
+from bayesglmm.bayes.hamiltonian.leap import END_G, END_P, END_Q, leap
+from bayesglmm.bayes.hamiltonian.swing import _steps, swing
+from bayesglmm.bayes.hamiltonian.trajectory import GRADIENT, LOG_DENSITY, POSITION, work_of
+from bayesglmm.bayes.preconditioner.affine import call_density
 from bayesglmm.bayes.settings import SampleSettings
-from bayesglmm.density.native import LOG_DENSITY, NativeDensity, compile_expand
+from bayesglmm.density.native import LOG_DENSITY as SIGNATURE
+from bayesglmm.density.native import NativeDensity, compile_expand
 
 
-@nb.cfunc(LOG_DENSITY, nopython=True)
+@nb.cfunc(SIGNATURE, nopython=True)
 def skewed(n, q_, gradient_, value_, data_):
     """Return log of Gamma(2) variables; the first two coordinates are a funnel, N(0, 1) and N(0, exp(x0 / 2))."""
     q, gradient, value = nb.carray(q_, (n,)), nb.carray(gradient_, (n,)), nb.carray(value_, (1,))
@@ -95,7 +99,7 @@ def test_the_error_of_the_energy_falls_with_the_square_of_the_step(way):
     assert errors[0] / errors[1] == pytest.approx(4.0, rel=0.05)
 
 
-@nb.cfunc(LOG_DENSITY, nopython=True)
+@nb.cfunc(SIGNATURE, nopython=True)
 def normal(n, q_, gradient_, value_, data_):
     """Standard deviations 1, 2, 3, ... about 1, 2, 3, ..."""
     q, gradient, value = nb.carray(q_, (n,)), nb.carray(gradient_, (n,)), nb.carray(value_, (1,))
@@ -121,6 +125,48 @@ def draws_of(density: NativeDensity, start, **settings) -> tuple[np.ndarray, lis
     )
     runs = run_chains(density, start, 500, chosen)
     return np.stack(runs.draws), list(runs.numbers)
+
+
+@nb.njit
+def swings(address, place, step, far, rng, draws, accepted):
+    """Fill draws (count, n) with swings alone."""
+    n = place.shape[1]
+    work, tally = work_of(n, 10), np.empty(2)
+    whole = work[5]
+    whole[POSITION, :] = draws[0]
+    call_density(address, n, draws[0].ctypes.data, whole[GRADIENT].ctypes.data, work[4].ctypes.data, np.uint64(0))
+    work[6][LOG_DENSITY] = work[4][0]
+    for i in range(draws.shape[0]):
+        swing((address, np.uint64(0)), place, step, far, 10, work, rng, tally)
+        draws[i] = whole[POSITION]
+        accepted[i] = tally[0] / tally[1]
+
+
+def test_swings_alone_leave_the_density_as_it_is():
+    """Gamma coordinates, places and steps that do not suit them: half of the swings are refused."""
+    draws, accepted = np.zeros((60_000, 4)), np.empty(60_000)
+    place = np.array([[0.0, 0.0, 0.2, 0.5], [1.0, 1.0, 0.9, 0.6]])
+    swings(skewed.address, place, 0.9, 0.5, np.random.default_rng(4), draws, accepted)
+    assert 0.2 < accepted.mean() < 0.9
+    for k in (2, 3):
+        assert_distributed(np.exp(draws[:, k]).reshape(4, -1), stats.gamma(2.0).cdf)
+
+
+@pytest.mark.parametrize(("far", "expected"), [(0.0, (-0.585, 0.422)), (1.0, (-0.276, 0.247))])
+def test_swings_of_a_normal_density_are_never_refused_and_alternate(far, expected):
+    draws, accepted = np.zeros((20_000, 4)), np.empty(20_000)
+    place = np.tile(np.arange(1.0, 5.0), (2, 1))
+    swings(normal.address, place, 0.6, far, np.random.default_rng(4), draws, accepted)
+    assert accepted.min() > 1.0 - 1e-12
+    y = (draws[1:] - place[0]) / place[1]
+    # Correlations after one swing: means of cos t and cos^2 t over the angles.
+    np.testing.assert_allclose([np.corrcoef(c[1:], c[:-1])[0, 1] for c in y.T], expected[0], atol=0.03)
+    np.testing.assert_allclose([np.corrcoef(c[1:] ** 2, c[:-1] ** 2)[0, 1] for c in y.T], expected[1], atol=0.05)
+
+
+@pytest.mark.parametrize(("step", "expected"), [(1.0, (2, 2)), (0.5, (4, 3)), (1e-9, (1023, 10)), (5.0, (1, 1))])
+def test_a_swing_has_as_many_steps_as_its_angle_takes(step, expected):
+    assert _steps(2.0, step, 10) == expected
 
 
 def overdispersed(size: int):

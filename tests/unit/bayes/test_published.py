@@ -27,7 +27,7 @@ def assert_printed(posterior: bg.Posterior, printed: dict[str, tuple[float, floa
     assert posterior.check().converged, posterior.check()
     found = posterior.summary().loc[list(printed)]
     mean, sd = np.array(list(printed.values())).T
-    allowed = np.maximum(4 * found["mcse_mean"], 0.05 * sd) + HALF_UNIT
+    allowed = np.maximum(4 * found["mcse_mean"], 0.05 * found["sd"]) + HALF_UNIT
     off = (found["mean"] - mean).abs()
     assert (off < allowed).all(), pd.DataFrame({"found": found["mean"], "printed": mean, "allowed": allowed})
     off = (found["sd"] - sd).abs()
@@ -96,8 +96,9 @@ def test_epilepsy_of_bugs():
         "sd(subject)": (0.500, 0.071),
         "sd(row)": (0.363, 0.044),
     }
-    # 20,000 of our draws put the first sd at 0.140: theirs is 5 % smaller, by few effective draws (we allow 7 %).
-    assert_printed(model.sample(draws=1000, seed=2, progress=False), printed, 0.07)
+    # The first mean is 0.8801 and its sd 0.138, by 80,000 draws of each of four seeds: what is printed, out of some
+    # thousand correlated draws, lies just inside the tolerance, so that it takes as many draws to see it there.
+    assert_printed(model.sample(draws=20_000, seed=2, progress=False), printed, 0.05)
 
 
 def test_salamanders_by_gibbs_sampling_at_the_default_settings(salamander_model):
