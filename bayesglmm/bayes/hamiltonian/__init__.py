@@ -1,4 +1,4 @@
-"""NUTS and swings in compiled code: steps, trajectories, their adaptation, chains side by side without the interpreter."""
+"""NUTS and swings in compiled code: steps, trajectories, adaptation, chains side by side without the interpreter."""
 
 from bayesglmm.bayes.hamiltonian.run import ChainRuns, run_chains
 
