@@ -189,8 +189,9 @@ class GLMM:
             Chains that run at a time, as many as there are processors if left out; ``"pymc"`` runs them one by one.
         target_accept : float, optional
             Acceptance rate that steps are tuned to (0.8; 0.9 up to 100 coordinates); 0.95 helps against divergences.
+            Round steps are tuned to refusals half as many.
         max_depth : int, optional
-            A trajectory has at most ``2**max_depth`` steps (10).
+            A trajectory has at most ``2**max_depth - 1`` steps (10).
         progress : bool
             Whether a progress bar is shown.
         graph : pm.Model, optional

@@ -19,13 +19,13 @@ from pathlib import Path
 import arviz as az
 import numpy as np
 from nuts_problems import PROBLEMS, Sampling
-from nuts_rows import write
+from report import load, write
 
 HERE = Path(__file__).parent
 CSV, PAGE = HERE / "nuts_seeds.csv", HERE / "nuts_seeds.md"
 COLUMNS = (
     *("problem", "seed", "r_hat", "r_hat_group", "ess", "ess_group"),
-    *("divergences", "seconds", "bayesglmm", "date"),
+    *("divergences", "seconds", "load", "bayesglmm", "date"),
 )
 Row = dict[str, str]
 
@@ -46,6 +46,7 @@ def sampled(problem: Sampling, seed: int) -> Row:
         "ess_group": min((float(np.nanmin(ess[name])) for name in group), default=np.nan),
         "divergences": int(posterior.tree["sample_stats"]["diverging"].sum()),
         "seconds": float(posterior.tree.attrs["sampling_seconds"]),
+        "load": load(),
         "bayesglmm": version("bayesglmm"),
         "date": datetime.date.today(),
     }
@@ -111,6 +112,7 @@ def main() -> None:
         problem.model(problem.frame()).sample(
             20, tune=20, chains=2, seed=1, progress=False
         )  # compiled code into memory
+        rows = {key: row for key, row in rows.items() if key[0] != problem.key}
         for seed in range(1, arguments.seeds + 1):
             rows[problem.key, seed] = sampled(problem, seed)
             print(rows[problem.key, seed], flush=True)

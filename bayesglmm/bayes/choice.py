@@ -15,7 +15,7 @@ from bayesglmm.engine.pattern import MAX_SERIES, widest_serial
 
 __all__ = ["choose_target"]
 
-#: Leapfrog steps that a draw takes in preconditioned coordinates: of a few parameters, of hundreds, of thousands.
+#: Gradients that a draw takes, roughly, in preconditioned coordinates: of a few parameters, of hundreds, of thousands.
 _STEPS = ((20, 4.0), (200, 7.0), (np.inf, 15.0))
 #: Draws of the marginal density are worth more: nothing else than a few parameters has to mix.
 _WORTH = 3.0

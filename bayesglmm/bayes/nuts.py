@@ -36,7 +36,7 @@ def sample_target(target: Target, settings: SampleSettings) -> RawDraws:
     return RawDraws(
         values=values,
         statistics=standard_statistics(statistics, settings.max_depth),
-        sampler=f"nuts on the compiled density (bayesglmm {version('bayesglmm')})",
+        sampler=f"nuts and swings on the compiled density (bayesglmm {version('bayesglmm')})",
         seconds=time.perf_counter() - started,
         tune=tune,
         interrupted=runs.interrupted,

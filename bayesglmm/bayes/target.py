@@ -60,8 +60,8 @@ class Target:
 
 #: Coordinates up to which a model is small.
 _SMALL = 100
-#: Three steps of this size are half a turn, where a trajectory in a normal density comes to its end: more would be
-#: walked for nothing. Where a density is less normal, steps longer than `Target.longest` met divergences.
+#: A swing takes two or three steps of this size, whose draws are as good as those of shorter ones. Where a density is
+#: less normal, steps longer than `Target.longest` met divergences.
 _NEARLY_NORMAL = 1.05
 #: Warm-up in coordinates that are nearly standard normal, and where a metric has to be found (benchmarks/warm_up.md).
 WARM_UP, LONG_WARM_UP = 200, 1000

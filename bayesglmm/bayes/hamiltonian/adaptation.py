@@ -26,8 +26,6 @@ _MU, _ERROR, _AVERAGE, _COUNT = range(4)
 _MEAN_Q, _MEAN_G, _SQUARES_Q, _SQUARES_G, _POINTS = range(5)
 #: Bounds of a scale: a coordinate that has not moved, or a flat one, says nothing.
 _LEAST, _MOST = 1e-10, 1e10
-#: A step is an angle of the circle that a normal density would be: from about pi/2 on, a trajectory has no shape.
-_LARGEST = 1.05
 #: Halvings or doublings in search of the first step.
 _TRIALS = 60
 

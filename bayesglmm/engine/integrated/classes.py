@@ -40,8 +40,8 @@ class Classes:
         """Find equal blocks (J * q * q,) of levels whose rows of D are (J * q, m)."""
         m = D.shape[1]
         distinct, member, counts = np.unique(blocks.reshape(-1, q * q), axis=0, return_inverse=True, return_counts=True)
-        # A class costs as much as (q + 1) / 2 levels.
-        if len(distinct) * (q + 1) > len(member):
+        # A class costs as much as 3 (q + 1) levels in vector instructions.
+        if 3 * len(distinct) * (q + 1) > len(member):
             return cls.none()
         pairs = [(a, b) for a in range(q) for b in range(a + 1)]
         products = np.zeros((len(distinct), len(pairs), m, m))

@@ -80,8 +80,10 @@ def first_depth(leaves):  # type: ignore[no-untyped-def]  # compiled
 @jitable
 def summed_rows(tree, leaves):  # type: ignore[no-untyped-def]  # compiled
     """Return the rows of T (first, last) that belong to leaves which are summed: none, if none are."""
+    if leaves[0].shape[0] == 0:
+        return 0, 0
     depths = tree[0]
-    return depths[2, 0], depths[2, 0] + (depths[1, 1] if leaves[0].shape[0] else 0)
+    return depths[2, 0], depths[2, 0] + depths[1, 1]
 
 
 @jitable

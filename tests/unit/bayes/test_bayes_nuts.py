@@ -72,7 +72,7 @@ def test_settings_reach_the_sampler(model):
     assert statistics["tree_depth"].max() == 2
     assert statistics["reached_max_treedepth"].any()
     assert found.tree.attrs["tune"] == 23
-    assert found.tree.attrs["sampler"].startswith("nuts on the compiled density (bayesglmm ")
+    assert found.tree.attrs["sampler"].startswith("nuts and swings on the compiled density (bayesglmm ")
 
 
 def test_draws_have_the_density_that_the_sampler_says():

@@ -114,9 +114,9 @@ def assert_integral(joint: JointDensity, marginal: GaussianMarginal) -> None:
 
 
 def two_kinds_of_levels():
-    """Return data of 12 levels, 8 seen at three times and 4 at four, so that Z' W Z takes two values."""
-    lengths = [3] * 8 + [4] * 4
-    level = np.repeat(np.arange(12), lengths)
+    """Return data of 48 levels, 32 seen at three times and 16 at four, so that Z' W Z takes two values."""
+    lengths = [3] * 32 + [4] * 16
+    level = np.repeat(np.arange(48), lengths)
     time = np.concatenate([np.arange(n) for n in lengths]).astype(float)
     return make_frame(len(level)).assign(level=level, time=time)
 
@@ -127,7 +127,7 @@ BALANCED = ["(1 | level)", "(1 + time | level)", "(1 + time || level)", "(1 + ti
 @pytest.mark.parametrize("term", BALANCED)
 def test_equal_levels_are_factored_once(term, monkeypatch):
     joint, marginal = build(f"normal ~ x0 + time + {term}", two_kinds_of_levels())
-    assert sorted(marginal._classes.counts) == [4, 8]
+    assert sorted(marginal._classes.counts) == [16, 32]
     assert_integral(joint, marginal)
     x = random_theta(marginal, 4)
     value, gradient = marginal.evaluator()(x)
@@ -136,6 +136,24 @@ def test_equal_levels_are_factored_once(term, monkeypatch):
     expected, slopes = one_by_one.evaluator()(x)
     np.testing.assert_allclose(value, expected, rtol=1e-13)
     np.testing.assert_allclose(gradient, slopes, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("term", ["(0 + x0 | many)", "(1 + x0 | many)", "(1 + x0 + x1 || many)"])
+def test_more_levels_than_a_chunk_has(term, monkeypatch):
+    """600 levels are two chunks and a part of one; the same sums node by node."""
+    data = make_frame(1500)
+    data = data.assign(many=np.r_[np.arange(600), np.random.default_rng(5).integers(0, 600, 900)])
+    _, marginal = build(f"normal ~ x0 + x1 + {term}", data)
+    assert not len(marginal._classes.counts)
+    x = random_theta(marginal, 2)
+    value, gradient = marginal.evaluator()(x)
+    completed = marginal.complete(np.stack([x, 0.5 * x]), 3)
+    monkeypatch.setattr(GaussianMarginal, "_alone", False)
+    _, by_node = build(f"normal ~ x0 + x1 + {term}", data)
+    expected, slopes = by_node.evaluator()(x)
+    np.testing.assert_allclose(value, expected, rtol=1e-13)
+    np.testing.assert_allclose(gradient, slopes, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(completed, by_node.complete(np.stack([x, 0.5 * x]), 3), rtol=1e-10, atol=1e-12)
 
 
 def test_levels_that_differ_are_taken_one_by_one():
