@@ -44,7 +44,7 @@ def write_page(seeds: int, rows: list[str]) -> None:
     text = [
         "# Length of the warm-up",
         "",
-        f"Written by benchmarks/warm_up.py on {datetime.date.today()}: {seeds} seeds, 4 chains x 1000 draws, two",
+        f"Written by benchmarks/warm_up.py on {datetime.date.today()}: seeds 1 to {seeds}, 4 chains x 1000 draws, two",
         f"shared cores; {versions}. Each cell: worst R-hat, smallest bulk ESS (of 4000 draws; group effects included),",
         "divergences of all seeds, and the median of smallest ESS per second, preparation included.",
         "",
