@@ -76,14 +76,17 @@ def test_coordinates_are_nearly_standard_normal(formula, family):
 @pytest.fixture(scope="module")
 def both():
     model = bg.GLMM(EPILEPSY, epilepsy(), family="poisson")
-    return model, model.sample(1000, chains=2, seed=3, progress=False)
+    return model, model.sample(2000, chains=4, seed=3, progress=False)
 
 
 def test_intercepts_and_serial_effects_of_one_factor_mix(both):
-    """They explain the same variance: without a centring of both together the effective size was 54 of 2000 draws."""
+    """They explain the same variance: without a centring of both together the effective size was 54 of 2000 draws.
+
+    It still differs by seed, from 280 to 670 of 4000.
+    """
     _, posterior = both
     summary = posterior.summary()
-    assert summary["ess_bulk"].min() > 300
+    assert summary["ess_bulk"].min() > 400
     assert summary["r_hat"].max() < 1.02
 
 
