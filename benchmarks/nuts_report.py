@@ -58,8 +58,9 @@ busy machine slows all: see the load in the csv.
 
 The machine of these runs changes its speed by a factor of up to 2 by itself, for minutes at a time: ratios of runs of
 less than a second differ by as much. InstEval's nutpie has 300 draws, and PyMC and numpyro were left out there.
-rstanarm's rows are older than the others (dates in the csv). cbpp and highschool of ours and nutpie are from a second
-run: in the first they were 9.25 and 17.7 times the best of Bambi, ours one run where medians of five stand now."""
+Of 2026-11-22 are all rows of ours but the correlated models' and InstEval's, and Bambi's best of salamander, cbpp,
+wheeze, toenail, sleepstudy, highschool and egsingle; the others are a day older (dates in the csv). sleepstudy
+was run three times that day: 18.6 (in the table), 14.9 and 19.3 times the best of Bambi, 33.8 the day before."""
 
 
 def done(row: Row | None) -> bool:
