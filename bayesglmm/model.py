@@ -188,8 +188,7 @@ class GLMM:
         cores : int, optional
             Chains that run at a time, as many as there are processors if left out; ``"pymc"`` runs them one by one.
         target_accept : float, optional
-            Acceptance rate that steps are tuned to (0.8; 0.9 up to 100 coordinates); 0.95 helps against divergences.
-            Round steps are tuned to refusals half as many.
+            Acceptance rate of NUTS (0.8; 0.9 up to 100 coordinates; swings are refused half as often).
         max_depth : int, optional
             A trajectory has at most ``2**max_depth - 1`` steps (10).
         progress : bool

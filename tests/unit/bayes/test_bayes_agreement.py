@@ -7,10 +7,8 @@ compared at once).
 from __future__ import annotations
 
 import importlib.util
-import math
 from pathlib import Path
 
-import arviz as az
 import numpy as np
 import pandas as pd
 import pytest
@@ -132,14 +130,11 @@ def test_the_far_tail_of_a_standard_deviation():
     fine = np.linspace(grid[0], grid[-1], 2000)
     weights = np.exp(CubicSpline(grid, logs)(fine) - max(logs))
     weights /= weights.sum()
-    posterior = model.sample(draws=10_000, seed=1, progress=False)
+    posterior = model.sample(draws=50_000, seed=1, progress=False)
     sd = posterior.tree["posterior"]["sd_a"].values
     for beyond in (1.0, 2.0):
         wanted = float(weights[np.exp(fine) > beyond].sum())
-        # 0.023 and 0.0036 of 40,000 draws; visits to the far tail are long, and one run's share is known to 12 to 35
-        # percent (of twelve seeds the mean is 0.00352, with an error of 0.00023).
-        share = (sd > beyond).astype(float)
-        error = math.sqrt(share.mean() / float(az.ess(share)))
-        assert error < 0.4 * wanted
-        assert share.mean() == pytest.approx(wanted, abs=4.0 * error + 0.05 * wanted)
+        # 0.023 and 0.0036 of 200,000 draws. Visits to the far tail are long: of 40,000 draws its share has an error of
+        # 12 to 35 percent.
+        assert (sd > beyond).mean() == pytest.approx(wanted, rel=0.25)
     assert sd.max() > 4.0
