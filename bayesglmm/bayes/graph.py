@@ -9,7 +9,6 @@ import importlib.util
 import time
 import warnings
 from dataclasses import replace
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from bayesglmm.bayes.settings import SampleSettings
 from bayesglmm.bayes.start import overdispersed
 from bayesglmm.bayes.target import WARM_UP, Target
 from bayesglmm.bayes.through_nutpie import sample_with_nutpie
+from bayesglmm.bayes.versions import installed_version
 from bayesglmm.density import JointDensity
 from bayesglmm.design import Design
 from bayesglmm.errors import NotAvailableError, SamplingError
@@ -142,7 +142,7 @@ def _mapped_target(model: Any, density: JointDensity, arrow: ArrowMap, reason: s
 
 
 def _called(sampler: str) -> str:
-    return f"{sampler} on the PyMC graph (pymc {version('pymc')})"
+    return f"{sampler} on the PyMC graph (pymc {installed_version('pymc')})"
 
 
 def _sample(model: Any, settings: SampleSettings) -> xr.DataTree:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from importlib.metadata import version
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from bayesglmm.bayes.hamiltonian import ChainRuns, run_chains
 from bayesglmm.bayes.raw import RawDraws, kept_chains, standard_statistics
 from bayesglmm.bayes.settings import SampleSettings
 from bayesglmm.bayes.target import Target
+from bayesglmm.bayes.versions import installed_version
 from bayesglmm.errors import SamplingError
 
 __all__ = ["sample_target"]
@@ -36,7 +36,7 @@ def sample_target(target: Target, settings: SampleSettings) -> RawDraws:
     return RawDraws(
         values=values,
         statistics=standard_statistics(statistics, settings.max_depth),
-        sampler=f"nuts and swings on the compiled density (bayesglmm {version('bayesglmm')})",
+        sampler=f"nuts and swings on the compiled density (bayesglmm {installed_version('bayesglmm')})",
         seconds=time.perf_counter() - started,
         tune=tune,
         interrupted=runs.interrupted,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import json
 import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -18,6 +16,7 @@ from bayesglmm.bayes.family_rows import AUXILIARY
 from bayesglmm.bayes.raw import RawDraws
 from bayesglmm.bayes.record import ModelRecord
 from bayesglmm.bayes.settings import SampleSettings
+from bayesglmm.bayes.versions import installed_version
 from bayesglmm.design import Design
 from bayesglmm.naming import GroupNames, Names
 from bayesglmm.parameters import Parameters
@@ -26,12 +25,6 @@ from bayesglmm.residual import COR_VARIABLE, RESIDUAL
 from bayesglmm.residual.draws import pairs_of
 
 __all__ = ["coordinates_of", "dimensions_of", "run_attributes", "stored_values", "tree_of"]
-
-
-@functools.cache
-def _version(package: str) -> str:
-    """Return an installed version; reading it takes a millisecond and more."""
-    return metadata.version(package)
 
 
 def dimensions_of(design: Design, names: Names) -> dict[str, tuple[str, ...]]:
@@ -102,8 +95,9 @@ def tree_of(design: Design, parameters: Parameters, raw: RawDraws, settings: Sam
     tree = xr.DataTree.from_dict(groups)
     record = ModelRecord.of(design, parameters)
     tree.attrs = {**run_attributes(design, raw, settings), "model": record.model_dump_json()}
+    library = {"inference_library": "bayesglmm", "inference_library_version": installed_version("bayesglmm")}
     for name in ("posterior", "sample_stats"):
-        tree[name].attrs = {"inference_library": "bayesglmm", "inference_library_version": _version("bayesglmm")}
+        tree[name].attrs = library.copy()
     tree["sample_stats"].attrs |= {"sampler_coordinates": raw.coordinates, "sampler_fallback": raw.fallback}
     return tree
 
@@ -165,5 +159,5 @@ def run_attributes(design: Design, raw: RawDraws, settings: SampleSettings) -> d
         "sampling_seconds": raw.seconds,
         "interrupted": int(raw.interrupted),
         "notes": json.dumps(list(raw.notes)),
-        "versions": json.dumps({"python": platform.python_version(), **{p: _version(p) for p in packages}}),
+        "versions": json.dumps({"python": platform.python_version(), **{p: installed_version(p) for p in packages}}),
     }

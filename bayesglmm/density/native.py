@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LOG_DENSITY", "NativeDensity", "compile_expand", "native_density"]
 
-_DOUBLES = ctypes.POINTER(ctypes.c_double)
+_CALL = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, *[ctypes.c_void_p] * 4)
 _POINTER = nb.types.CPointer(nb.float64)
 #: What a sampler calls: ``(n, x*, gradient*, value*, data*) -> status``.
 LOG_DENSITY = nb.int64(nb.uint64, _POINTER, _POINTER, _POINTER, nb.types.voidptr)
@@ -64,16 +64,15 @@ class NativeDensity:
 
         The gradient is overwritten by the next call.
         """
-        gradient, value = np.empty(self.size), np.empty(1)
-        function, data = self.log_density.ctypes, self.data
-        at_gradient, at_value, at_data = (
-            gradient.ctypes.data_as(_DOUBLES),
-            value.ctypes.data_as(_DOUBLES),
-            data.ctypes.data_as(ctypes.c_void_p),
-        )
+        point, gradient, value = np.empty(self.size), np.empty(self.size), np.empty(1)
+        # Addresses are found once: making a pointer takes longer than a small density.
+        call, held, size = _CALL(self.log_density.address), (self.data, self.arrays), self.size
+        addresses = tuple(array.ctypes.data for array in (point, gradient, value, self.data))
 
         def evaluate(x: np.ndarray) -> tuple[float, np.ndarray]:
-            status = function(self.size, x.ctypes.data_as(_DOUBLES), at_gradient, at_value, at_data)
+            assert held  # they must live as long as this function: C has their addresses only
+            point[:] = x
+            status = call(size, *addresses)
             if status == _BAD_VALUE:
                 gradient[:] = 0.0
                 return -math.inf, gradient

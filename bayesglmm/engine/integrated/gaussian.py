@@ -6,7 +6,6 @@ drawn afterwards, exactly, given each draw of the rest.
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import math
 from collections.abc import Callable
@@ -32,7 +31,6 @@ from bayesglmm.parameters import Parameters
 __all__ = ["GaussianMarginal"]
 
 _LOG_2PI = math.log(2.0 * math.pi)
-_POINTER = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, *[ctypes.c_void_p] * 4)
 #: A diagonal entry of R this small beside the largest: columns that the rows do not tell apart.
 _RANK = 1e-10
 
@@ -219,30 +217,18 @@ class GaussianMarginal:
         return NativeDensity(compile_marginal(), compile_expand(), self._table, self.arguments, self.size)
 
     def evaluator(self) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
-        """Return a function x -> (log density, gradient) with work space of its own: one for each thread.
-
-        The gradient is overwritten by the next call.
-        """
-        call, table = _POINTER(compile_marginal().address), self._table
-        point, gradient, value = np.empty(self.size), np.empty(self.size), np.empty(1)
-        addresses = (point.ctypes.data, gradient.ctypes.data, value.ctypes.data, table.ctypes.data)
-        size, arrays = self.size, self.arguments
-
-        def evaluate(x: np.ndarray) -> tuple[float, np.ndarray]:
-            assert arrays  # they must live as long as this function: the kernel has their addresses only
-            point[:] = x
-            call(size, *addresses)
-            return float(value[0]), gradient
-
-        return evaluate
+        """Return a function x -> (log density, gradient); see `NativeDensity.evaluator`."""
+        return self.native().evaluator()
 
     def complete(self, x: np.ndarray, seed: int | np.random.Generator) -> np.ndarray:
         """Draw coefficients and z given each draw of the other parameters and the data.
 
+        Exact for every draw; one alternates with the next (see `completion`).
+
         Parameters
         ----------
         x : ndarray, shape (draws, size)
-            Draws of the marginal density.
+            Draws of the marginal density, one after the other.
         seed : int or Generator
             What is drawn depends on it alone.
 
