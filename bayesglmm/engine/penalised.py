@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesglmm.covariance.correlation import correlation_adjoint
+from bayesglmm.covariance.theta import LOWER_TRIANGLE
 from bayesglmm.density.kernel import group_factor, natural_scalars, pull_back_scalars
 from bayesglmm.density.layout import GAPS, SD, STRUCTURE, Layout, Q
 from bayesglmm.design import Design
@@ -133,7 +134,7 @@ class PenalisedMarginal:
         """Evaluate at s; conditional modes are searched from those of a point nearby."""
         head = self.head(s)
         p = self.layout.n_coefficients
-        theta = np.concatenate([np.zeros(0), *(Lambda[np.tril_indices(len(Lambda))] for Lambda in head.Lambda)])
+        theta = np.concatenate([np.zeros(0), *(L[LOWER_TRIANGLE.positions(len(L))] for L in head.Lambda)])
         family = self._working(head)
         start = np.zeros(self.layout.n_effects) if nearby is None else nearby.evaluation.mode.z
         warm = None if nearby is None else nearby.evaluation.mode.elimination
@@ -166,7 +167,7 @@ class PenalisedMarginal:
             q = group.n_effects
             size = q * (q + 1) // 2
             gL = np.zeros((q, q))
-            gL[np.tril_indices(q)] = raw[at : at + size]
+            gL[LOWER_TRIANGLE.positions(q)] = raw[at : at + size]
             at += size
             sds = self.layout.sds(t)
             along = (gL * head.L[t]).sum(axis=1)

@@ -62,6 +62,7 @@ def ascend[P: Point](
     inverse_hessian: np.ndarray,
     tolerance: float = 1e-4,
     max_evaluations: int = 150,
+    nearby: P | None = None,
 ) -> Ascent[P] | None:
     """Maximise ``objective(x, nearby point)`` from x by BFGS with backtracking (Nocedal & Wright 2006, chapter 6).
 
@@ -77,13 +78,15 @@ def ascend[P: Point](
         Expected gain at which the ascent is over.
     max_evaluations : int
         Evaluations after which it gives up.
+    nearby : point, optional
+        A point evaluated near the start.
 
     Returns
     -------
     Ascent or None
         None if the objective is not finite at the start.
     """
-    point = objective(x, None)
+    point = objective(x, nearby)
     scale = np.sqrt(np.diag(inverse_hessian))
     H, evaluations = inverse_hessian, 1
     if not np.isfinite(point.value):

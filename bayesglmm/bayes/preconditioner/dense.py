@@ -39,10 +39,10 @@ def precondition_dense(density: JointDensity, marginal: GaussianMarginal) -> tup
     layout = density.layout
     first = layout.n_coefficients - int(kept[0])
     sds = slice(first, first + layout.n_sds)
-    parameters, x = short_tails(density.parameters, found.x, found.inverse_hessian, sds)
+    parameters, x, shrunk = short_tails(density.parameters, found.x, found.inverse_hessian, sds)
     if parameters is not density.parameters:
         marginal = replace(marginal, parameters=parameters)
-        found = ascend(_objective(marginal), x, np.diag(0.1 * half_width[kept] ** 2))
+        found = ascend(_objective(marginal), x, found.inverse_hessian * np.outer(shrunk, shrunk))
     if found is None or not found.converged:
         return None
     root, _repaired = root_of_inverse(_hessian(marginal, found), np.sqrt(np.diag(found.inverse_hessian)))

@@ -72,41 +72,37 @@ def precondition(density: JointDensity, affine: bool = False) -> Preconditioner:
         reason = f"series of {longest:,} places, more than the {MAX_SERIES} of which a penalised fit has dense blocks"
         return Preconditioner(density.centered(rough), None, _LESS, reason)
     try:
-        found = _fitted(density, None)
+        penalised = PenalisedMarginal.of(design, density.parameters)
+        center, half_width = start_box(density)
+        d = penalised.size
+        found = ascend(penalised, center[:d], np.diag(0.1 * half_width[:d] ** 2))
         if found is not None and not affine:
-            density, found = _with_short_tails(density, found)
+            penalised, found = _with_short_tails(penalised, found)
         if found is not None and found.converged:
-            return _arrow(density, found, affine)
+            return _arrow(replace(density, parameters=penalised.parameters), penalised, found, affine)
         reason = "the penalised fit did not converge"
     except np.linalg.LinAlgError:
         reason = "the penalised fit is not positive definite"
     return Preconditioner(density.centered(rough), None, _LESS, reason)
 
 
-def _fitted(density: JointDensity, start: np.ndarray | None) -> Ascent[PenalisedPoint] | None:
-    """Maximise the Laplace-marginal posterior, from where chains start if no ``start`` (d,) is given."""
-    penalised = PenalisedMarginal.of(density.design, density.parameters)
-    center, half_width = start_box(density)
-    d = penalised.size
-    return ascend(penalised, center[:d] if start is None else start, np.diag(0.1 * half_width[:d] ** 2))
-
-
 def _with_short_tails(
-    density: JointDensity, found: Ascent[PenalisedPoint]
-) -> tuple[JointDensity, Ascent[PenalisedPoint] | None]:
-    """Give standard deviations that may be near 0 coordinates without a long tail, and fit again."""
-    first = density.layout.n_coefficients
-    sds = slice(first, first + density.layout.n_sds)
-    parameters, start = short_tails(density.parameters, found.x, found.inverse_hessian, sds)
-    if parameters is density.parameters:
-        return density, found
-    shorter = replace(density, parameters=parameters)
-    return shorter, _fitted(shorter, start)
+    penalised: PenalisedMarginal, found: Ascent[PenalisedPoint]
+) -> tuple[PenalisedMarginal, Ascent[PenalisedPoint] | None]:
+    """Give standard deviations that may be near 0 coordinates without a long tail, and go on from where the fit is."""
+    first = penalised.layout.n_coefficients
+    sds = slice(first, first + penalised.layout.n_sds)
+    parameters, start, shrunk = short_tails(penalised.parameters, found.x, found.inverse_hessian, sds)
+    if parameters is penalised.parameters:
+        return penalised, found
+    shorter = replace(penalised, parameters=parameters)
+    return shorter, ascend(shorter, start, found.inverse_hessian * np.outer(shrunk, shrunk), nearby=found.point)
 
 
-def _arrow(density: JointDensity, found: Ascent[PenalisedPoint], affine: bool) -> Preconditioner:
+def _arrow(
+    density: JointDensity, penalised: PenalisedMarginal, found: Ascent[PenalisedPoint], affine: bool
+) -> Preconditioner:
     point, design = found.point, density.design
-    penalised = PenalisedMarginal.of(design, density.parameters)
     mode = point.evaluation.mode
     assert mode.elimination is not None
     centring = Centring.none(density.layout)
