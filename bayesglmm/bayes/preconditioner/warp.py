@@ -9,12 +9,12 @@ log T' and its derivative are continuous. The target stays exact, whatever the c
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numba as nb
 import numpy as np
-from scipy.interpolate import CubicHermiteSpline
 from scipy.special import log_ndtr
 
 from bayesglmm.bayes.preconditioner.affine import call_density
@@ -27,6 +27,9 @@ __all__ = ["fit_curves", "warped_density", "warped_draws"]
 _SOURCES = ("bayes/preconditioner", "density/native.py")
 #: Nodes of a curve: the first, and the distance between neighbours (in standard deviations of v).
 _FIRST, _SPACING, _NODES = -6.0, 0.25, 49
+_AT = _FIRST + _SPACING * np.arange(_NODES)
+#: Logarithms of the normal distribution function at the nodes, and minus those of what lies above them.
+_LOG_BELOW, _LOG_ABOVE = log_ndtr(_AT), -log_ndtr(-_AT)
 #: A slice is followed until its log density lies so far below its top, at most so far from the middle.
 _DEEP, _FAR = 25.0, 1e5
 #: The first step along a slice, and by how much steps grow.
@@ -47,49 +50,66 @@ def fit_curves(evaluate: Evaluate, size: int) -> np.ndarray:
     size : int
         Number of coordinates.
     """
-    z = _FIRST + _SPACING * np.arange(_NODES)
-    straight = np.stack([z, np.ones(_NODES), np.zeros(_NODES)], axis=1)
-    curves = np.array([_curve(evaluate, np.eye(size)[k], z) for k in range(size)]).reshape(size, _NODES, 3)
+    straight = np.stack([_AT, np.ones(_NODES), np.zeros(_NODES)], axis=1)
+    curves = np.array([_curve(evaluate, size, k) for k in range(size)]).reshape(size, _NODES, 3)
     # A slice that a cubic between its points does not follow may bend the polynomials back.
-    between = np.repeat(np.linspace(z[0], z[-1], 16 * (_NODES - 1) + 1)[:, None], size, axis=1)
+    between = np.repeat(np.linspace(_AT[0], _AT[-1], 16 * (_NODES - 1) + 1)[:, None], size, axis=1)
     usable = np.isfinite(curves).all(axis=(1, 2))
     curves[~usable] = straight
     curves[(np.diff(warped_draws(curves, between), axis=0) <= 0.0).any(axis=0)] = straight
     return curves
 
 
-def _curve(evaluate: Evaluate, axis: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Return T and its derivatives at the nodes z, shape (nodes, 3); nan where the slice along ``axis`` has no such."""
-    below, above = _side(evaluate, -axis), _side(evaluate, axis)
+def _curve(evaluate: Evaluate, size: int, k: int) -> np.ndarray:
+    """Return T and its derivatives at the nodes, shape (nodes, 3); nan where the slice along axis k has no such."""
+    below, above = _side(evaluate, size, k, -1.0), _side(evaluate, size, k, 1.0)
     if min(len(below), len(above)) < _FEWEST:
-        return np.full((len(z), 3), np.nan)
-    place, value, slope = np.array([(-t, value, -slope) for t, value, slope in below[:0:-1]] + above).T
-    log_density = CubicHermiteSpline(place, value - value.max(), slope)
+        return np.full((_NODES, 3), np.nan)
+    place, value, slope = np.array(below[:0:-1] + above).T
+    pieces = _hermite(place, value - value.max(), slope)
     shares = np.arange(_BETWEEN) / _BETWEEN
-    t = np.append((place[:-1, None] + np.diff(place)[:, None] * shares).ravel(), place[-1])
-    p = np.exp(log_density(t))
+    widths = np.diff(place)
+    t = np.append((place[:-1, None] + widths[:, None] * shares).ravel(), place[-1])
+    p = np.exp(np.append(_cubic(pieces[..., None], shares).ravel(), value[-1] - value.max()))
     mass = 0.5 * (p[1:] + p[:-1]) * np.diff(t)
     with np.errstate(divide="ignore"):
         lower = np.log(np.append(0.0, np.cumsum(mass)))
         upper = np.log(np.append(np.cumsum(mass[::-1])[::-1], 0.0))
     total = lower[-1]
     # Each tail by its own share: that of the other side is 1 but for rounding.
-    left, right = np.interp(log_ndtr(z), lower - total, t), np.interp(-log_ndtr(-z), total - upper, t)
-    T = np.where(z < 0.0, left, right)
-    rise = np.exp(total - 0.5 * z * z - 0.5 * np.log(2.0 * np.pi) - log_density(T))
-    return np.stack([T, rise, rise * (-z - log_density(T, 1) * rise)], axis=1)
+    left, right = np.interp(_LOG_BELOW, lower - total, t), np.interp(_LOG_ABOVE, total - upper, t)
+    z, T = _AT, np.where(_AT < 0.0, left, right)
+    piece = np.clip(np.searchsorted(place, T, side="right") - 1, 0, len(widths) - 1)
+    own, s = pieces[:, piece], (T - place[piece]) / widths[piece]
+    rise = np.exp(total - 0.5 * z * z - 0.5 * np.log(2.0 * np.pi) - _cubic(own, s))
+    bend = (own[1] + s * (2.0 * own[2] + 3.0 * s * own[3])) / widths[piece]
+    return np.stack([T, rise, rise * (-z - bend * rise)], axis=1)
 
 
-def _side(evaluate: Evaluate, direction: np.ndarray) -> list[tuple[float, float, float]]:
-    """Return (distance, log density, its derivative) from the middle outwards."""
+def _hermite(place: np.ndarray, value: np.ndarray, slope: np.ndarray) -> np.ndarray:
+    """Return coefficients (4, n - 1) of the cubics in (t - place) / width that meet values and slopes (n,)."""
+    width, rise = np.diff(place), np.diff(value)
+    left, right = width * slope[:-1], width * slope[1:]
+    return np.stack([value[:-1], left, 3.0 * rise - 2.0 * left - right, left + right - 2.0 * rise])
+
+
+def _cubic(pieces: np.ndarray, s: np.ndarray) -> np.ndarray:
+    """Return the cubics ``pieces`` (4, ...) at the shares s of their widths."""
+    found: np.ndarray = pieces[0] + s * (pieces[1] + s * (pieces[2] + s * pieces[3]))
+    return found
+
+
+def _side(evaluate: Evaluate, size: int, k: int, sign: float) -> list[tuple[float, float, float]]:
+    """Return (x_k, log density, its derivative in x_k) from the middle outwards, all other coordinates 0."""
     found: list[tuple[float, float, float]] = []
-    distance, step, top = 0.0, _STEP, -np.inf
+    x, distance, step, top = np.zeros(size), 0.0, _STEP, -math.inf
     while distance < _FAR and (not found or found[-1][1] >= top - _DEEP):
-        value, gradient = evaluate(distance * direction)
-        slope = float(gradient @ direction)
-        if not (np.isfinite(value) and np.isfinite(slope)):
+        x[k] = sign * distance
+        value, gradient = evaluate(x)
+        slope = float(gradient[k])
+        if not (math.isfinite(value) and math.isfinite(slope)):
             break
-        found.append((distance, value, slope))
+        found.append((float(x[k]), value, slope))
         top = max(top, value)
         distance += step
         step *= _GROWTH

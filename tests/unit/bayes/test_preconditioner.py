@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
+import pandas as pd
 import pytest
 from support.models import make_density
 from support.posteriors import quiet_model
@@ -10,6 +13,7 @@ from support.posteriors import quiet_model
 from bayesglmm.bayes.choice import choose_target
 from bayesglmm.bayes.preconditioner import fit
 from bayesglmm.bayes.preconditioner.affine import affine_density, affine_draws
+from bayesglmm.bayes.preconditioner.arrow import pull_back
 from bayesglmm.bayes.preconditioner.fit import precondition
 from bayesglmm.bayes.verdict import VerdictStatus
 from bayesglmm.density import JointDensity
@@ -62,6 +66,33 @@ def test_the_effects_are_standard_normal_to_second_order(density):
         H[:, k] = (low - found.density.gradient(found.arrow.center + e)) / 2e-4
     of_effects = (A.T @ H @ A)[head:, head:]
     np.testing.assert_allclose(of_effects, np.eye(len(of_effects)), atol=1e-5)
+
+
+def test_couplings_with_neighbours_are_those_with_any():
+    """Every person answers every item, and some levels a part of them: couplings in a row, with gaps, and few."""
+    rng = np.random.default_rng(4)
+    person, item = np.repeat(np.arange(30), 11), np.tile(np.arange(11), 30)
+    kept = ~((person % 3 == 1) & (item % 4 == 2)) & ~((person % 3 == 2) & (item > 4))
+    data = pd.DataFrame({"y": rng.integers(0, 2, 330), "person": person, "item": item})[kept]
+    found = precondition(make_density("y ~ 1 + (1 | person) + (1 | item)", data, family="bernoulli"))
+    arrow = found.arrow
+    lengths = np.diff(arrow.starts)
+    spans = arrow.meets[arrow.starts[1:] - 1] - arrow.meets[arrow.starts[:-1]] + 1
+    assert {(n >= 8, n == span) for n, span in zip(lengths, spans, strict=True)} >= {(True, True), (True, False)}
+    d, R = len(arrow.root), len(arrow.tail)
+    Y = np.zeros((len(arrow.chain), R))
+    for i, (first, last) in enumerate(pairwise(arrow.starts)):
+        Y[i, arrow.meets[first:last]] = arrow.couplings[first:last]
+    z = rng.normal(size=R)
+    v = np.zeros(found.density.size)
+    v[d + arrow.tail] = np.linalg.solve(arrow.tail_inverse.T.astype(float), z)
+    moved = affine_draws(arrow, v[None])[0] - arrow.center
+    np.testing.assert_allclose(moved[d + arrow.chain], -Y @ z, rtol=1e-10, atol=1e-12)
+    g = rng.normal(size=found.density.size)
+    A = linear_part(arrow, found.density.size)
+    out = np.empty(found.density.size)
+    pull_back(g.copy(), arrow.arrays, out, np.empty(R))  # register_jitable leaves the function plain Python
+    np.testing.assert_allclose(out, A.T @ g, rtol=1e-10, atol=1e-10)
 
 
 def test_the_penalised_fit_is_a_maximum(density):
