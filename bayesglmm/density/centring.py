@@ -61,6 +61,11 @@ class Centring:
         return cls(np.zeros(size), np.zeros(layout.n_effects), Nesting.none(), alone)
 
     @property
+    def absent(self) -> bool:
+        """Whether w = z."""
+        return not (self.information.any() or self.score.any() or len(self.nesting.terms))
+
+    @property
     def arrays(self) -> tuple[np.ndarray, ...]:
         """What the kernel reads, in its order."""
         n = self.nesting

@@ -10,9 +10,10 @@ import numpy as np
 from scipy.special import expit
 
 from bayesglmm.compiled import compiled, source_stamp
+from bayesglmm.covariance.autoregressive import AUTOREGRESSIVE_CODE
 from bayesglmm.density.centring import Centring
-from bayesglmm.density.kernel import fill_effects, group_factor, natural_scalars, work_space
-from bayesglmm.density.layout import Layout, Q
+from bayesglmm.density.kernel import fill_effects, group_factor, natural_scalars, spread_effects, work_space
+from bayesglmm.density.layout import LEVELS, STRUCTURE, Layout, Q
 from bayesglmm.design import Design
 from bayesglmm.parameters import Parameters
 
@@ -66,24 +67,46 @@ def _kernels() -> tuple[Callable[..., None], ...]:
             fill_effects(x[draw], values[draw], terms, lkj, centring, known, work, z, u[draw])
 
     @compiled
+    def spherical_draws(x, values, terms, lkj, u):  # type: ignore[no-untyped-def]
+        stamp  # noqa: B018
+        z = x[:, x.shape[1] - u.shape[1] :]
+        for draw in range(x.shape[0]):
+            at = 0
+            for t in range(terms.shape[0]):
+                q = terms[t, Q]
+                size = q * terms[t, LEVELS]
+                L, Lambda = np.zeros((q, q)), np.zeros((q, q))
+                group_factor(terms[t], x[draw], values[draw], lkj[t], L, Lambda)
+                spread_effects(terms[t], z[draw, at : at + size], Lambda, u[draw, at : at + size])
+                at += size
+
+    @compiled
     def factor_draws(x, values, term, L_draws):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018
         Lambda = np.zeros((term[Q], term[Q]))
         for draw in range(x.shape[0]):
             group_factor(term, x[draw], values[draw], 1.0, L_draws[draw], Lambda)
 
-    return scalar_draws, effect_draws, factor_draws
+    return scalar_draws, effect_draws, spherical_draws, factor_draws
+
+
+def _serial(layout: Layout) -> bool:
+    """Whether effects of one level follow one another in time: their u is not a product with a small matrix."""
+    return bool((layout.terms[:, STRUCTURE] == AUTOREGRESSIVE_CODE).any())
 
 
 def natural_draws(design: Design, parameters: Parameters, layout: Layout, centring: Centring, x: np.ndarray) -> Natural:
     """Map draws ``x`` (..., size) to the natural scale."""
-    scalar_draws, effect_draws, factor_draws = _kernels()
+    scalar_draws, effect_draws, spherical_draws, factor_draws = _kernels()
     lead = x.shape[:-1]
     flat = np.ascontiguousarray(x.reshape(-1, layout.size), dtype=np.float64)
     values = np.empty((len(flat), layout.n_scalars))
     scalar_draws(flat, parameters.table, parameters.center, values)
     effects = np.empty((len(flat), layout.n_effects))
-    effect_draws(flat, values, layout.terms, parameters.lkj, centring.arrays, layout.precision, effects)
+    if centring.absent and not _serial(layout):
+        spherical_draws(flat, values, layout.terms, parameters.lkj, effects)
+    else:
+        effect_draws(flat, values, layout.terms, parameters.lkj, centring.arrays, layout.precision, effects)
     sd, cor, u, at = [], [], [], 0
     for t, group in enumerate(design.groups):
         q = group.n_effects
