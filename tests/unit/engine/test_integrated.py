@@ -301,6 +301,22 @@ def test_draws_depend_on_the_seed_and_on_their_own_row():
     np.testing.assert_array_equal(x, before)
 
 
+@pytest.mark.parametrize("formula", ["normal ~ x0 + (1 + x0 | a)", "normal ~ x0 + (1 | a) + (1 | c)"])
+def test_one_draw_swings_back_a_third_of_the_other(formula):
+    """Standard normal numbers behind the draws: an autoregressive series that is stationary from its first on."""
+    joint, marginal = build(formula)
+    x = random_theta(marginal)
+    free, mean, precision, _ = conditional(joint, marginal, x)
+    root, n = np.linalg.cholesky(precision), 30
+    series = np.array([marginal.complete(np.tile(x, (n, 1)), seed=s)[:, free] - mean for s in range(400)]) @ root
+    pairs = 400 * len(free)
+    for lag, expected in ((0, 1.0), (1, -1 / 3), (2, 1 / 9), (3, -1 / 27)):
+        products = (series[:, lag:] * series[:, : n - lag]).mean(axis=(0, 2))
+        # Of products of two standard normal numbers with correlation r: variance 1 + r^2, a mean over `pairs` of them.
+        assert np.abs(products - expected).max() < 5 * np.sqrt((1 + expected**2) / pairs)
+    assert np.abs(series.mean(axis=(0, 2))).max() < 5 / np.sqrt(pairs)
+
+
 def test_scales_and_origins_of_columns_cost_no_digits():
     """Years and millimetres: the density moves by what the scale of a flat coefficient says and by nothing else."""
     data = make_frame()
