@@ -1,7 +1,10 @@
 """Sampling side by side: bayesglmm, Bambi (PyMC, nutpie, numpyro) and rstanarm; same data, model, priors and cores.
 
+Models that Bambi cannot have (correlated slopes) are compared with our own `pm.Model` through PyMC's samplers.
+
     python benchmarks/nuts.py [--problems cbpp sleepstudy] [--packages ours bambi-nutpie] [--limit 900] [--skip-done]
     python benchmarks/nuts.py --only insteval/rstanarm cbpp/ours
+    python benchmarks/nuts.py --problems salamander cbpp --rounds 3     # packages take turns; the tables show medians
     python benchmarks/nuts.py --check                       # compares the log densities, samples nothing
 
 Every run is a process of its own with a time limit (nuts_ours.py, nuts_bambi.py, nuts_rstanarm.R say what is timed);
@@ -38,12 +41,10 @@ from nuts_rows import COLUMNS, HERE, read_rows, write_rows
 from report import load
 
 BACKENDS = ("pymc", "nutpie", "numpyro")
-PACKAGES = ("ours", *(f"bambi-{backend}" for backend in BACKENDS), "rstanarm")
+PACKAGES = ("ours", *(f"{kind}-{backend}" for kind in ("bambi", "graph") for backend in BACKENDS), "rstanarm")
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 PROC = Path("/proc")
 POLL_SECONDS = 0.5
-#: One seed for all; nuts_seeds.py is for several of ours.
-SEED = 1
 
 
 class Beside:
@@ -104,17 +105,19 @@ def start(command: Sequence[str], limit: float) -> tuple[dict[str, Any], float]:
 
 def python_command(problem: Sampling, package: str, seed: int, draws: int, *flags: str) -> list[str]:
     """Return the command of a run in Python, without the time of its start."""
-    script = "nuts_ours.py" if package == "ours" else "nuts_bambi.py"
-    command = [sys.executable, str(HERE / script), problem.key, "--seed", str(seed), "--draws", str(draws), *flags]
-    if package != "ours":
+    kind, _, backend = package.partition("-")
+    command = [sys.executable, str(HERE / f"nuts_{kind}.py"), problem.key, "--seed", str(seed), "--draws", str(draws)]
+    if backend:
+        command += ["--backend", backend]
+    if kind == "bambi":
         mu, sigma = problem.intercept()
-        command += ["--backend", package.removeprefix("bambi-"), f"--mu={mu}", f"--sigma={sigma}"]
-    return command
+        command += [f"--mu={mu}", f"--sigma={sigma}"]
+    return [*command, *flags]
 
 
 def run_python(problem: Sampling, package: str, seed: int, draws: int, limit: float, warm: bool) -> dict[str, Any]:
-    """Run ours or Bambi, with a short run before it that fills the caches."""
-    if warm:
+    """Run ours, Bambi or the PyMC graph, the first time with a short run before it that fills the caches."""
+    if warm and seed == 1:
         found, _ = start(python_command(problem, package, seed, 20, "--warm"), limit)
         if "status" in found:
             return found | {"status": f"short run: {found['status']}"}
@@ -218,12 +221,14 @@ def check(problems: Sequence[Sampling]) -> None:
         print(f"{problem.key}: {json.dumps(found)}", flush=True)
 
 
-def chosen(arguments: argparse.Namespace) -> list[tuple[str, str]]:
-    """Return problem and package of every run that is asked for."""
+def chosen(arguments: argparse.Namespace) -> list[tuple[str, str, int]]:
+    """Return problem, package and seed of every run that is asked for; packages take turns in every round."""
     pairs = [(k, p) for k in arguments.problems for p in arguments.packages]
     if arguments.only:
         pairs = [(k, p) for k, _, p in (text.partition("/") for text in arguments.only)]
-    return pairs
+    # The PyMC graph stands in where Bambi cannot have the model.
+    pairs = [(k, p) for k, p in pairs if bool(sampling(k).absent) == p.startswith("graph") or "-" not in p]
+    return [(k, p, s) for key in dict(pairs) for s in range(1, arguments.rounds + 1) for k, p in pairs if k == key]
 
 
 def parse() -> argparse.Namespace:
@@ -238,6 +243,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--draws", type=int, default=1000, help="draws kept of each chain; the tables say where it is not 1000"
     )
+    parser.add_argument("--rounds", type=int, default=1, help="runs of each package, with seeds 1, 2, ...")
     parser.add_argument("--limit", type=float, default=900.0, help="seconds after which a run is stopped")
     parser.add_argument("--skip-done", action="store_true", help="leave out what the csv has, failures excepted")
     parser.add_argument("--no-warm", action="store_true", help="no short run before")
@@ -257,11 +263,11 @@ def main() -> None:
         check([sampling(key) for key in arguments.problems])
         return
     rows = read_rows(arguments.output)
-    for key, package in chosen(arguments):
-        if arguments.skip_done and rows.get((key, package, SEED), {}).get("status") == "done":
+    for key, package, seed in chosen(arguments):
+        if arguments.skip_done and rows.get((key, package, seed), {}).get("status") == "done":
             continue
-        row = run(sampling(key), package, SEED, arguments)
-        rows[key, package, SEED] = row
+        row = run(sampling(key), package, seed, arguments)
+        rows[key, package, seed] = row
         write_rows(arguments.output, rows)
         print(told(row), flush=True)
     write_report(arguments.output)

@@ -37,10 +37,12 @@ def figures(scalars: Mapping[str, np.ndarray], group: np.ndarray, diverging: np.
     -------
     dict
         ``ess`` is the smallest bulk effective size over coefficients and standard deviations, ``ess_of`` whose it is;
-        ``ess_group`` the smallest over group effects; ``r_hat`` the largest of all; ``parameters`` maps a name to mean,
-        standard deviation and bulk effective size.
+        ``ess_tail`` the smallest of their tails; ``ess_group`` the smallest bulk size over group effects; ``r_hat``
+        the largest of all; ``parameters`` maps a name to mean, standard deviation and bulk effective size.
     """
-    bulk, r_hat = _bulk_and_r_hat(np.stack(list(scalars.values()), axis=-1))
+    stacked = np.stack(list(scalars.values()), axis=-1)
+    bulk, r_hat = _bulk_and_r_hat(stacked)
+    tails = _sizes(stacked, "tail")
     sizes = dict(zip(scalars, bulk.tolist(), strict=True))
     judged = {name: size for name, size in sizes.items() if not name.startswith("cor(")}
     worst = min(judged, key=judged.__getitem__)
@@ -48,6 +50,7 @@ def figures(scalars: Mapping[str, np.ndarray], group: np.ndarray, diverging: np.
     return {
         "ess": judged[worst],
         "ess_of": worst,
+        "ess_tail": float(min(size for name, size in zip(scalars, tails.tolist(), strict=True) if name in judged)),
         "ess_group": float(np.min(group_bulk, initial=math.inf)),
         "r_hat": float(np.max([*r_hat, *group_r_hat])),
         "divergences": int(np.sum(diverging)),
@@ -58,12 +61,22 @@ def figures(scalars: Mapping[str, np.ndarray], group: np.ndarray, diverging: np.
 def _bulk_and_r_hat(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return bulk effective sizes and rank-normalised R-hat of draws (chains, draws, k), each shape (k,)."""
     import arviz as az
+
+    return _sizes(draws, "bulk"), _values(az.rhat(_tree(draws), method="rank"))
+
+
+def _sizes(draws: np.ndarray, method: str) -> np.ndarray:
+    """Return effective sizes of draws (chains, draws, k), shape (k,)."""
+    import arviz as az
+
+    return _values(az.ess(_tree(draws), method=method))
+
+
+def _tree(draws: np.ndarray) -> Any:
     import xarray as xr
 
     dataset = xr.Dataset({"x": (("chain", "draw", "k"), np.asarray(draws, dtype=np.float64))})
-    tree = xr.DataTree.from_dict({"posterior": dataset})
-    bulk, r_hat = az.ess(tree, method="bulk"), az.rhat(tree, method="rank")
-    return _values(bulk), _values(r_hat)
+    return xr.DataTree.from_dict({"posterior": dataset})
 
 
 def _values(found: Any) -> np.ndarray:

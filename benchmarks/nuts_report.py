@@ -11,13 +11,14 @@ import math
 import os
 import platform
 import shutil
+import statistics
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from nuts_problems import PROBLEMS, Sampling
-from nuts_rows import HERE, LABELS, Row, read_rows
+from nuts_rows import HERE, LABELS, NUMBERS, Row, read_rows
 from report import write
 
 __all__ = ["write_report"]
@@ -32,6 +33,7 @@ HEADS = (
     "process, s",
     "peak MB (beside)",
     "ESS (whose)",
+    "ESS, tail",
     "ESS, group effects",
     "R-hat",
     "divergences",
@@ -39,16 +41,17 @@ HEADS = (
     "mean apart from ours, sd (MC errors)",
 )
 NOTES = """\
-2 chains on 2 cores, draws kept as the tables say, warm-up by each package's default. *Sampling*: without compilation or
-loading of compiled code; for Bambi what PyMC reports (with numpyro less what JAX reports of compiling), for rstanarm
-Stan's own time of the slower chain, for us all of `sample()`, its labelled result included. *From call*: data frame to
-posterior in a fresh process, caches on disk warm, imports done. *Process*: the same from the start of the process.
-*Peak MB*: resident memory beyond the imports; in parentheses the peak of the largest process beside it (PyMC and Stan
-run chains in processes of their own), as a whole. *ESS*: smallest bulk effective size over coefficients and standard
-deviations (sigma included); then over group effects. *R-hat*: largest of all parameters. *ESS/s*: per second of
-sampling, warm-up included. *Mean apart*: largest difference of a posterior mean from ours over coefficients, standard
-deviations and correlations, in posterior standard deviations, and in Monte Carlo standard errors of the difference
-(above 4 marked !).
+2 chains on 2 cores, draws kept as the tables say, warm-up by each package's default. *Sampling*: without compilation
+or loading of compiled code; for Bambi what PyMC reports (with numpyro less what JAX reports of compiling), for
+rstanarm Stan's own time of the slower chain, for us everything from the penalised fit to draws on the natural scale,
+without the labels (as in the others). *From call*: data frame to posterior in a fresh process, caches on disk warm,
+imports done. *Process*: the same from the start of the process. *Peak MB*: resident memory beyond the imports; in
+parentheses the peak of the largest process beside it (PyMC and Stan run chains in processes of their own), as a
+whole. *ESS*: smallest bulk effective size over coefficients and standard deviations (sigma included); then of their
+tails, and in bulk over group effects. *R-hat*: largest of all parameters. *ESS/s*: per second of sampling, warm-up
+included. *Mean apart*: largest difference of a posterior mean from ours over coefficients, standard deviations and
+correlations, in posterior standard deviations, and in Monte Carlo standard errors of the difference (above 4 marked
+!).
 
 Bambi's and our log densities are the same function (`nuts.py --check`). rstanarm's prior of standard deviations is not
 HalfNormal: decov(shape = 1) makes each exponential, here with HalfNormal's mean, in gaussian models in units of sigma;
@@ -56,11 +59,12 @@ with several effects of one factor it splits their total variance. Its means the
 little about a standard deviation. It tunes to an acceptance of 0.95, the others to 0.8. Chains differ by seed, and a
 busy machine slows all: see the load in the csv.
 
-The machine of these runs changes its speed by a factor of up to 2 by itself, for minutes at a time: ratios of runs of
-less than a second differ by as much. InstEval's nutpie has 300 draws, and PyMC and numpyro were left out there.
-Of 2026-11-22 are all rows of ours but the correlated models' and InstEval's, and Bambi's best of salamander, cbpp,
-wheeze, toenail, sleepstudy, highschool and egsingle; the others are a day older (dates in the csv). sleepstudy
-was run three times that day: 18.6 (in the table), 14.9 and 19.3 times the best of Bambi, 33.8 the day before."""
+Short problems are run in several rounds with seeds 1, 2, ..., packages taking turns: figures are medians over the
+rounds, R-hat and divergences the worst; a ratio is that of the medians, in brackets the smallest and largest of one
+round. The machine changes its speed by a factor of up to 2 by itself, for minutes at a time. Bambi has no correlated
+slopes: there our own `pm.Model` is sampled by PyMC's samplers, as it is (*PyMC graph*).
+
+In bulk our draws are worth more than independent ones, since one alternates with the next; their tails are not."""
 
 
 def done(row: Row | None) -> bool:
@@ -70,7 +74,33 @@ def done(row: Row | None) -> bool:
 
 def speed(row: Row) -> float:
     """Return the smallest effective size per second of sampling."""
-    return float(row["ess"]) / max(float(row["sampling_s"]), 1e-9)
+    return float(row.get("speed") or _per_second(row, "ess", "sampling_s"))
+
+
+def whole_speed(row: Row) -> float:
+    """Return the smallest effective size per second of the whole call, compilation included."""
+    return float(row.get("whole_speed") or _per_second(row, "ess", "call_s"))
+
+
+def tail_speed(row: Row) -> float:
+    """Return the smallest effective size of a tail per second of sampling."""
+    return float(row.get("tail_speed") or _per_second(row, "ess_tail", "sampling_s"))
+
+
+def _per_second(row: Row, size: str, seconds: str) -> float:
+    return float(row[size]) / max(float(row[seconds]), 1e-9)
+
+
+def together(rows: Sequence[Row]) -> Row:
+    """Return medians over the rounds of one package, with the worst R-hat and all divergences."""
+    good = [row for row in rows if done(row)]
+    if not good:
+        return rows[0]
+    medians = {n: statistics.median(float(r[n]) for r in good) for n in NUMBERS if all(r.get(n) for r in good)}
+    speeds = {f.__name__: statistics.median(map(f, good)) for f in (speed, whole_speed, tail_speed)}
+    worst = {"r_hat": max(float(r["r_hat"]) for r in good), "divergences": sum(float(r["divergences"]) for r in good)}
+    usual = min(good, key=lambda r: abs(float(r["ess"]) - medians["ess"]))
+    return {**good[0], **medians, **speeds, **worst, "ess_of": usual["ess_of"], "rounds": len(good)}
 
 
 def apart(row: Row, ours: Row | None) -> str:
@@ -97,12 +127,15 @@ def line(row: Row, ours: Row | None) -> str:
         return f"| {label} | {row['status']} |{' |' * (len(HEADS) - 2)}"
     beside = float(row["beside_mb"] or 0.0)
     cells = [
-        label + ("" if float(row["draws"]) == 1000 else f" ({float(row['draws']):g} draws)"),
+        label
+        + ("" if float(row["draws"]) == 1000 else f" ({float(row['draws']):g} draws)")
+        + (f" ({row['rounds']} rounds)" if row["rounds"] > 1 else ""),
         f"{float(row['sampling_s']):.2f}",
         f"{float(row['call_s']):.2f}",
         f"{float(row['whole_s']):.1f}",
         f"{float(row['memory_mb']):.0f}" + (f" ({beside:.0f})" if beside > 1.0 else ""),
         f"{float(row['ess']):.0f} ({row['ess_of']})",
+        f"{float(row['ess_tail']):.0f}",
         f"{float(row['ess_group']):.0f}",
         f"{float(row['r_hat']):.3f}",
         f"{float(row['divergences']):.0f}",
@@ -126,43 +159,52 @@ def best(rows: Iterable[Row | None]) -> Row | None:
     return max((row for row in rows if done(row)), key=speed, default=None)
 
 
-def whole_speed(row: Row) -> float:
-    """Return the smallest effective size per second of the whole call, compilation included."""
-    return float(row["ess"]) / max(float(row["call_s"]), 1e-9)
-
-
-def summary(by_problem: Mapping[str, Mapping[str, Row]]) -> str:
-    """Return the table of ratios: ours over the best backend of Bambi, and over rstanarm."""
+def summary(by_problem: Mapping[str, Mapping[str, Row]], rounds: Mapping[str, Mapping[str, Sequence[Row]]]) -> str:
+    """Return the table of ratios: ours over the best backend of Bambi (or of the PyMC graph), and over rstanarm."""
     heads = (
         "problem",
         "ours, ESS/s",
-        "best of Bambi",
+        "best of Bambi or PyMC graph",
         "its ESS/s",
         "ours over it",
+        "in the tails",
         "ESS/s of the whole call, ours over the best",
-        "shortest call of Bambi over ours",
+        "shortest call of theirs over ours",
         "rstanarm, ESS/s",
         "ours over it",
         "its call over ours",
     )
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for key, rows in by_problem.items():
-        ours, theirs = rows.get("ours"), [rows.get(name) for name in LABELS if name.startswith("bambi")]
+        ours, theirs = rows.get("ours"), [row for name, row in rows.items() if "-" in name]
         fastest, stan = best(theirs), rows.get("rstanarm")
-        cells = [key, *["-"] * 9]
+        cells = [key, *["-"] * 10]
         if done(ours):
             cells[1] = f"{speed(ours):.4g}"
             if fastest is not None:
                 shortest = min(float(row["call_s"]) for row in theirs if done(row))
                 whole = max(whole_speed(row) for row in theirs if done(row))
-                cells[2:4] = LABELS[fastest["package"]].removeprefix("Bambi, "), f"{speed(fastest):.4g}"
-                cells[4:6] = f"{speed(ours) / speed(fastest):.3g}", f"{whole_speed(ours) / whole:.3g}"
-                cells[6] = f"{shortest / float(ours['call_s']):.3g}"
+                tails = max(tail_speed(row) for row in theirs if done(row))
+                cells[2:4] = LABELS[fastest["package"]], f"{speed(fastest):.4g}"
+                cells[4] = f"{speed(ours) / speed(fastest):.3g}{_range(rounds[key])}"
+                cells[5:7] = f"{tail_speed(ours) / tails:.3g}", f"{whole_speed(ours) / whole:.3g}"
+                cells[7] = f"{shortest / float(ours['call_s']):.3g}"
             if done(stan):
-                cells[7:9] = f"{speed(stan):.4g}", f"{speed(ours) / speed(stan):.3g}"
-                cells[9] = f"{float(stan['call_s']) / float(ours['call_s']):.3g}"
+                cells[8:10] = f"{speed(stan):.4g}", f"{speed(ours) / speed(stan):.3g}"
+                cells[10] = f"{float(stan['call_s']) / float(ours['call_s']):.3g}"
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _range(rounds: Mapping[str, Sequence[Row]]) -> str:
+    """Return smallest and largest ratio of ours to the best of one round, if there were several."""
+    found = []
+    for row in rounds["ours"]:
+        others = [r for name, rows in rounds.items() if "-" in name for r in rows if r["seed"] == row["seed"]]
+        fastest = best(others)
+        if done(row) and fastest is not None:
+            found.append(speed(row) / speed(fastest))
+    return f" ({min(found):.3g} to {max(found):.3g})" if len(found) > 1 else ""
 
 
 def versions() -> list[str]:
@@ -191,8 +233,10 @@ def _r_versions() -> str:
 def write_report(path: Path) -> None:
     """Write the tables beside the csv."""
     rows = read_rows(path)
-    by_problem = {p.key: {name: rows[p.key, name, 1] for name in LABELS if (p.key, name, 1) in rows} for p in PROBLEMS}
-    by_problem = {key: found for key, found in by_problem.items() if found}
+    rounds: dict[str, dict[str, list[Row]]] = {}
+    for key, name, _seed in sorted(rows, key=lambda k: ([p.key for p in PROBLEMS].index(k[0]), [*LABELS].index(k[1]))):
+        rounds.setdefault(key, {}).setdefault(name, []).append(rows[key, name, _seed])
+    by_problem = {key: {name: together(found) for name, found in packages.items()} for key, packages in rounds.items()}
     dates = sorted(row["date"] for row in rows.values())
     lines = [
         "# Sampling side by side",
@@ -203,7 +247,7 @@ def write_report(path: Path) -> None:
         "",
         "Effective draws per second, and whole times:",
         "",
-        summary(by_problem),
+        summary(by_problem, rounds),
         "",
         NOTES,
         "",

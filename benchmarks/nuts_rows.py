@@ -24,6 +24,7 @@ NUMBERS = (
     "memory_mb",
     "beside_mb",
     "ess",
+    "ess_tail",
     "ess_group",
     "r_hat",
     "divergences",
@@ -34,6 +35,9 @@ LABELS = {
     "bambi-pymc": "Bambi, PyMC",
     "bambi-nutpie": "Bambi, nutpie",
     "bambi-numpyro": "Bambi, numpyro",
+    "graph-pymc": "PyMC graph, PyMC",
+    "graph-nutpie": "PyMC graph, nutpie",
+    "graph-numpyro": "PyMC graph, numpyro",
     "rstanarm": "rstanarm",
 }
 Row = Mapping[str, Any]
