@@ -9,8 +9,8 @@ import pandas as pd
 import xarray as xr
 
 from bayesglmm.bayes.record import ModelRecord
+from bayesglmm.factor import Factor
 from bayesglmm.formula import parse_residual
-from bayesglmm.grouping import Factor
 from bayesglmm.residual import COR_VARIABLE, RESIDUAL, ResidualRows, Whitening, structure_of
 from bayesglmm.residual.draws import coordinate_draws
 

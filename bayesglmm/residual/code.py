@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from bayesglmm.factor import learn_factor
 from bayesglmm.formula import ResidualTerm
-from bayesglmm.grouping import learn_factor
 from bayesglmm.residual.rows import ResidualRows
 
 __all__ = ["code_residual", "times_of"]

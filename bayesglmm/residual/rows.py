@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayesglmm.factor import Factor
 from bayesglmm.formula import ResidualTerm
-from bayesglmm.grouping import Factor
 
 __all__ = ["COR_VARIABLE", "RESIDUAL", "ResidualRows"]
 

@@ -10,8 +10,8 @@ import pandas as pd
 from pandas.api import types
 
 from bayesglmm.errors import DataError, Problem
+from bayesglmm.factor import learn_factor
 from bayesglmm.formula import name_text
-from bayesglmm.grouping import learn_factor
 from bayesglmm.validate.storage import Storage, distinct, not_numbers, storage_of
 from bayesglmm.validate.table import Table
 from bayesglmm.validate.uses import Role, Use

@@ -9,9 +9,10 @@ import numpy as np
 
 from bayesglmm.design import Design
 from bayesglmm.errors import DataError, Problem
+from bayesglmm.factor import learn_factor
 from bayesglmm.families import Family, get_family
 from bayesglmm.formula import name_text
-from bayesglmm.grouping import GroupEffects, learn_factor
+from bayesglmm.grouping import GroupEffects
 from bayesglmm.spec import ModelSpec
 from bayesglmm.validate.table import Table
 from bayesglmm.validate.words import count, first_of

@@ -8,8 +8,9 @@ import pytest
 from support.models import make_frame
 
 from bayesglmm.errors import DataError
+from bayesglmm.factor import learn_factor
 from bayesglmm.formula import parse
-from bayesglmm.grouping import group_effects, learn_factor
+from bayesglmm.grouping import group_effects
 
 
 def terms_of(text: str, data: pd.DataFrame | None = None):

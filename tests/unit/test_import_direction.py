@@ -20,7 +20,7 @@ LAYERS = (
     ("priors", "families", "covariance", "spec_problems"),
     ("spec",),
     ("specfile", "spec_tables", "overrides", "data_path", "toml_source", "toml_positions", "coding", "parts", "visits"),
-    ("grouping", "auxiliary"),
+    ("factor", "grouping", "auxiliary"),
     ("residual",),
     ("design",),
     ("validate",),
