@@ -200,6 +200,62 @@ def _in_a_row(meets, first, last):  # type: ignore[no-untyped-def]  # compiled
     return meets[first]
 
 
+@register_jitable(error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+def _gathered(a, places, first, last, b):  # type: ignore[no-untyped-def]  # compiled
+    """Return the sum of a times b at its places; all positions are unsigned (a signed one might count from the end)."""
+    value = 0.0
+    for m in range(first, last):
+        value += a[m] * b[np.uint64(places[m])]
+    return value
+
+
+@jitable
+def _scattered(a, places, first, last, value, b):  # type: ignore[no-untyped-def]  # compiled
+    """Subtract value a from b at the places of a."""
+    for m in range(first, last):
+        b[np.uint64(places[m])] -= a[m] * value
+
+
+@jitable
+def _levels_forward(levels, shapes, tail, z, w):  # type: ignore[no-untyped-def]  # compiled
+    """Fill w = K' z, level by level of the tail's terms."""
+    at, block = np.uint64(0), np.uint64(0)
+    for t in range(shapes.shape[0]):
+        q, J = np.uint64(shapes[t, 1]), np.uint64(shapes[t, 0])
+        if q == 1:
+            for j in range(J):
+                w[np.uint64(tail[at + j])] = levels[block + j] * z[at + j]
+        else:
+            for j in range(J):
+                for k in range(q):
+                    value = 0.0
+                    for h in range(q):
+                        value += levels[block + (j * q + h) * q + k] * z[at + j * q + h]
+                    w[np.uint64(tail[at + j * q + k])] = value
+        at += J * q
+        block += J * q * q
+
+
+@jitable
+def _levels_back(levels, shapes, tail, gw, z):  # type: ignore[no-untyped-def]  # compiled
+    """Fill z = K gw, level by level of the tail's terms."""
+    at, block = np.uint64(0), np.uint64(0)
+    for t in range(shapes.shape[0]):
+        q, J = np.uint64(shapes[t, 1]), np.uint64(shapes[t, 0])
+        if q == 1:
+            for j in range(J):
+                z[at + j] = levels[block + j] * gw[np.uint64(tail[at + j])]
+        else:
+            for j in range(J):
+                for h in range(q):
+                    value = 0.0
+                    for k in range(q):
+                        value += levels[block + (j * q + h) * q + k] * gw[np.uint64(tail[at + j * q + k])]
+                    z[at + j * q + h] = value
+        at += J * q
+        block += J * q * q
+
+
 @jitable
 def _tail_forward(M, tail, v, z):  # type: ignore[no-untyped-def]  # compiled
     """Fill z = M' v at the tail. Rows are taken by fours, so that z is read and written a quarter as often."""
@@ -224,28 +280,15 @@ def push_forward(v, arrow, x, z):  # type: ignore[no-untyped-def]  # compiled
     for i in range(d):
         x[i] = _dot(root[i], v)
     _tail_forward(M, tail, v[d:], z)
-    at, block = 0, 0
-    for t in range(shapes.shape[0]):
-        q = shapes[t, 1]
-        for _ in range(shapes[t, 0]):
-            for k in range(q):
-                value = 0.0
-                for h in range(q):
-                    value += levels[block + h * q + k] * z[at + h]
-                x[d + tail[at + k]] = value
-            at += q
-            block += q * q
+    w, v_w = x[d:], v[d:]
+    _levels_forward(levels, shapes, tail, z, w)
     for i in range(chain.shape[0]):
-        first, last = starts[i], starts[i + 1]
+        own, first, last = np.uint64(chain[i]), starts[i], starts[i + 1]
         met = _in_a_row(meets, first, last)
         if met >= 0:
-            value = -_dot(couplings[first:last], z[met : met + last - first])
+            w[own] = v_w[own] - _dot(couplings[first:last], z[met : met + last - first])
         else:
-            value = 0.0
-            for m in range(first, last):
-                value -= couplings[m] * z[meets[m]]
-        x[d + chain[i]] = v[d + chain[i]] + value
-    w = x[d:]
+            w[own] = v_w[own] - _gathered(couplings, meets, np.uint64(first), np.uint64(last), z)
     for i in range(d):
         row, value = follow[i], x[i]
         for k in range(w.shape[0]):
@@ -266,25 +309,16 @@ def pull_back(g, arrow, out, z):  # type: ignore[no-untyped-def]  # compiled
     for i in range(d):
         for k in range(d):
             out[k] += root[i, k] * g[i]
-    at, block = 0, 0
-    for t in range(shapes.shape[0]):
-        q = shapes[t, 1]
-        for _ in range(shapes[t, 0]):
-            for h in range(q):
-                value = 0.0
-                for k in range(q):
-                    value += levels[block + h * q + k] * gw[tail[at + k]]
-                z[at + h] = value
-            at += q
-            block += q * q
+    out_w = out[d:]
+    _levels_back(levels, shapes, tail, gw, z)
     for i in range(chain.shape[0]):
-        value, first, last = gw[chain[i]], starts[i], starts[i + 1]
-        out[d + chain[i]] = value
+        own, first, last = np.uint64(chain[i]), starts[i], starts[i + 1]
+        value = gw[own]
+        out_w[own] = value
         met = _in_a_row(meets, first, last)
         if met >= 0:
             _subtract(couplings[first:last], value, z[met : met + last - first])
         else:
-            for m in range(first, last):
-                z[meets[m]] -= couplings[m] * value
-    for r in range(R):  # M z
-        out[d + tail[r]] = _dot(M[r, : r + 1], z)
+            _scattered(couplings, meets, np.uint64(first), np.uint64(last), value, z)
+    for r in range(R):  # M z; up to a multiple of four, since M is zero above its diagonal
+        out_w[np.uint64(tail[r])] = _dot(M[r, : min(R, r - r % 4 + 4)], z)
