@@ -19,7 +19,8 @@ __all__ = ["sample_target"]
 def sample_target(target: Target, settings: SampleSettings) -> RawDraws:
     """Sample a density with NUTS (Hoffman & Gelman 2014; Betancourt 2017) and a diagonal metric.
 
-    Of three transitions one is NUTS, two follow the normal part of the density by a random angle (`hamiltonian.swing`).
+    Of three transitions two follow the normal part of the density by a random angle (`hamiltonian.swing`). The third is
+    NUTS; where the density is nearly normal, NUTS in turn with a swing in leapfrog steps (`hamiltonian.chain`).
 
     Raises
     ------

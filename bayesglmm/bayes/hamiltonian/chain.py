@@ -38,26 +38,33 @@ _SHORT, _LONG = 10, 60
 #: both ways' steps are held below _CAREFUL (hospitals' data: divergences in a quarter of all runs without), and a
 #: share _FAR of swings is long (of grouseticks' data 1860 effective draws for 1400 with half of them long).
 _NEARLY, _CAREFUL, _FAR = 0.95, 0.6, 0.75
-#: Of so many iterations one is NUTS in straight steps.
+#: Of so many iterations one goes in straight steps. It is NUTS, but where the density is nearly normal every second one
+#: is a swing, at half the gradients or a third.
 _EVERY = 3
-
+#: How an iteration goes; the first two have a step size of their own in a chain's pace.
+_ROUND, _NUTS, _STRAIGHT = range(3)
 
 #: Place in a chain's pace of the share of long swings, after the step sizes of both ways.
 _FAR_AT = 2
 
 
 @jitable
-def _way(i):  # type: ignore[no-untyped-def]  # compiled
-    """Return how iteration i goes: a swing in round steps (0) or NUTS in straight ones (1)."""
-    return 1 if i % _EVERY == _EVERY - 1 else 0
+def _way(i, far):  # type: ignore[no-untyped-def]  # compiled
+    """Return how iteration i goes: a swing in round steps (_ROUND) or in straight ones (_STRAIGHT), or NUTS in straight
+    ones (_NUTS); ``far`` is the share of long swings, 0 where the density is nearly normal.
+    """
+    if i % _EVERY != _EVERY - 1:
+        return _ROUND
+    return _STRAIGHT if far == 0.0 and i % (2 * _EVERY) == _EVERY - 1 else _NUTS
 
 
 @jitable
 def _advance(density, place, pace, way, max_depth, work, rng, tally):  # type: ignore[no-untyped-def]  # compiled
     """Draw the next point; return (depth, whether the trajectory diverged)."""
-    if way == 0:
-        return swing(density, place, pace[way], pace[_FAR_AT], max_depth, work, rng, tally)
-    return transition(density, place, pace[way], max_depth, work, rng, tally)
+    if way == _NUTS:
+        return transition(density, place, pace[_NUTS], max_depth, work, rng, tally)
+    round_ = 1.0 if way == _ROUND else 0.0
+    return swing(density, place, pace[min(way, _NUTS)], round_, pace[_FAR_AT], max_depth, work, rng, tally)
 
 
 @jitable
@@ -75,7 +82,7 @@ def _warm_up(density, tune, target, longest, max_depth, place, pace, work, rng, 
     front, back = np.zeros((5, n)), np.zeros((5, n))
     early, last = int(_EARLY * tune), tune - int(_FINAL * tune)
     for i in range(tune):
-        way = _way(i)
+        way = _way(i, _FAR)
         _, diverged = _advance(density, place, pace, way, max_depth, work, rng, tally)
         pace[way] = learn_step(memory[way], tally[0] / max(tally[1], 1.0), wanted[way], longest)
         progress[DONE] += 1
@@ -134,9 +141,9 @@ def compile_chain() -> Any:
         for i in range(draws.shape[0]):
             if progress[STOP] != 0:
                 break
-            way = _way(i)
+            way = _way(i, pace[_FAR_AT])
             depth, diverged = _advance(density, place, pace, way, max_depth, work, rng, tally)
-            _record(whole, of_whole, draws[i], numbers[i], depth, diverged, tally, pace[way])
+            _record(whole, of_whole, draws[i], numbers[i], depth, diverged, tally, pace[min(way, _NUTS)])
             progress[DONE] += 1
             progress[DIVERGENCES] += diverged
         return place

@@ -48,11 +48,11 @@ def _steps(angle, step, max_depth):  # type: ignore[no-untyped-def]  # compiled
 
 
 @jitable
-def swing(density, place, step, far, max_depth, work, rng, tally):  # type: ignore[no-untyped-def]  # compiled
+def swing(density, place, step, round_, far, max_depth, work, rng, tally):  # type: ignore[no-untyped-def]  # compiled
     """Draw the next point; return (depth of a tree with as many steps, whether the trajectory diverged).
 
-    Everything is as in `trajectory.transition`; ``step`` is the longest step, ``far`` the share of long
-    angles.
+    Everything is as in `trajectory.transition`; ``step`` is the longest step, ``round_`` whether steps go round
+    circles (1.0) or straight on (0.0, the angle is then a time), ``far`` the share of long angles.
     """
     whole, of_whole, value, end = work[5], work[6], work[4], work[0][1]
     start_energy = begin(work, rng)
@@ -62,7 +62,7 @@ def swing(density, place, step, far, max_depth, work, rng, tally):  # type: igno
     tally[0], tally[1] = 0.0, 0.0
     energy, log_density, diverged = start_energy, 0.0, False
     for _ in range(n):
-        log_density, kinetic = leap(density, place, (own, 1.0), end, value)
+        log_density, kinetic = leap(density, place, (own, round_), end, value)
         energy = kinetic - log_density
         tally[1] += 1.0
         if not math.isfinite(energy):  # the way back would meet the same point

@@ -128,7 +128,7 @@ def draws_of(density: NativeDensity, start, **settings) -> tuple[np.ndarray, lis
 
 
 @nb.njit
-def swings(address, place, step, far, rng, draws, accepted):
+def swings(address, place, step, way, far, rng, draws, accepted):
     """Fill draws (count, n) with swings alone."""
     n = place.shape[1]
     work, tally = work_of(n, 10), np.empty(2)
@@ -137,16 +137,17 @@ def swings(address, place, step, far, rng, draws, accepted):
     call_density(address, n, draws[0].ctypes.data, whole[GRADIENT].ctypes.data, work[4].ctypes.data, np.uint64(0))
     work[6][LOG_DENSITY] = work[4][0]
     for i in range(draws.shape[0]):
-        swing((address, np.uint64(0)), place, step, far, 10, work, rng, tally)
+        swing((address, np.uint64(0)), place, step, way, far, 10, work, rng, tally)
         draws[i] = whole[POSITION]
         accepted[i] = tally[0] / tally[1]
 
 
-def test_swings_alone_leave_the_density_as_it_is():
-    """A funnel and Gamma coordinates, places and steps that do not suit them: one swing in seven is refused."""
+@BOTH_WAYS
+def test_swings_alone_leave_the_density_as_it_is(way):
+    """A funnel and Gamma coordinates, places and steps that do not suit them: one swing in six or seven is refused."""
     draws, accepted = np.zeros((60_000, 4)), np.empty(60_000)
     place = np.array([[0.0, 0.0, 0.2, 0.5], [1.0, 1.0, 0.9, 0.6]])
-    swings(skewed.address, place, 0.9, 0.5, np.random.default_rng(4), draws, accepted)
+    swings(skewed.address, place, 0.9, way, 0.5, np.random.default_rng(4), draws, accepted)
     assert 0.7 < accepted.mean() < 0.9
     assert_distributed(draws[:, 0].reshape(4, -1), stats.norm.cdf)
     assert_distributed((draws[:, 1] * np.exp(-0.25 * draws[:, 0])).reshape(4, -1), stats.norm.cdf)
@@ -158,7 +159,7 @@ def test_swings_alone_leave_the_density_as_it_is():
 def test_swings_of_a_normal_density_are_never_refused_and_alternate(far, expected):
     draws, accepted = np.zeros((20_000, 4)), np.empty(20_000)
     place = np.tile(np.arange(1.0, 5.0), (2, 1))
-    swings(normal.address, place, 0.6, far, np.random.default_rng(4), draws, accepted)
+    swings(normal.address, place, 0.6, 1.0, far, np.random.default_rng(4), draws, accepted)
     assert accepted.min() > 1.0 - 1e-12
     y = (draws[1:] - place[0]) / place[1]
     # Correlations after one swing: means of cos t and cos^2 t over the angles.
