@@ -96,9 +96,9 @@ def test_epilepsy_of_bugs():
         "sd(subject)": (0.500, 0.071),
         "sd(row)": (0.363, 0.044),
     }
-    # The first mean is 0.8797 (0.0001) and its sd 0.1388 (0.0001), by 24 runs of 80,000 draws: the mean lies near where a
-    # twentieth of an sd ends (0.0067 of 0.0072), and the printed sd is 4 % smaller (we allow 7 %). Draws enough to know
-    # both, so that the seed does not decide.
+    # The first mean is 0.8797 (0.0001) and its sd 0.1388 (0.0001), by 24 runs of 80,000 draws: the mean lies near where
+    # a twentieth of an sd ends (0.0067 of 0.0072), and the printed sd is 4 % smaller (we allow 7 %). Draws enough to
+    # know both, so that the seed does not decide.
     assert_printed(model.sample(draws=60_000, seed=2, progress=False), printed, 0.07)
 
 
