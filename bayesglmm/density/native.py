@@ -66,7 +66,7 @@ class NativeDensity:
         """
         point, gradient, value = np.empty(self.size), np.empty(self.size), np.empty(1)
         # Addresses are found once: making a pointer takes longer than a small density.
-        call, held, size = _CALL(self.log_density.address), (self.data, self.arrays), self.size
+        call, held, size = _CALL(self.log_density.address), self, self.size
         addresses = tuple(array.ctypes.data for array in (point, gradient, value, self.data))
 
         def evaluate(x: np.ndarray) -> tuple[float, np.ndarray]:

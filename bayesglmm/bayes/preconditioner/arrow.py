@@ -52,11 +52,11 @@ class ArrowMap:
     starts : ndarray of int64, shape (Q - R + 1,)
         Where the couplings of each effect of the chain begin.
     meets : ndarray of int32
-        Tail effect (0 to R - 1) of each coupling.
+        Tail effect (0 to R - 1) of each coupling; those of one effect ascend, each once (`_in_a_row` relies on it).
     couplings : ndarray
         Y.
     tail_inverse : ndarray of float32, shape (R, R)
-        M, lower triangular.
+        M, lower triangular, with zeros above (which are read).
     """
 
     center: np.ndarray

@@ -3,8 +3,8 @@
 Coefficients come from their normal distribution given theta, then z from N(m, H^-1), H factored as for the density.
 Both are made of standard normal numbers, which need not be drawn afresh for every draw of theta: here they swing back
 by a third, w_i = -w_(i-1) / 3 + sqrt(8) / 3 e_i (over-relaxation, Adler 1981; Neal 1998). Each w_i is standard normal
-and knows nothing of theta, so that the draws are exact. Means are known as from twice as many independent draws,
-tail quantiles as from as many, squares as from four fifths.
+and knows nothing of theta, so that the draws are exact. Given theta, means are known as from twice as many independent
+draws, quantiles of 5 % as from as many, squares as from four fifths.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from support.models import make_density
 from support.posteriors import quiet_model
 
 from bayesglmm.bayes.choice import choose_target
-from bayesglmm.bayes.preconditioner import fit
+from bayesglmm.bayes.preconditioner import fit, tails
 from bayesglmm.bayes.preconditioner.affine import affine_density, affine_draws
 from bayesglmm.bayes.preconditioner.arrow import pull_back
 from bayesglmm.bayes.preconditioner.fit import precondition
@@ -19,6 +19,7 @@ from bayesglmm.bayes.verdict import VerdictStatus
 from bayesglmm.density import JointDensity
 from bayesglmm.density.native import native_density
 from bayesglmm.engine.penalised import PenalisedMarginal
+from bayesglmm.priors.transforms import SHORT_LOG, to_value
 
 MODELS = {
     "one factor": ("hits ~ x0 + (1 | a)", "bernoulli"),
@@ -93,6 +94,15 @@ def test_couplings_with_neighbours_are_those_with_any():
     out = np.empty(found.density.size)
     pull_back(g.copy(), arrow.arrays, out, np.empty(R))  # register_jitable leaves the function plain Python
     np.testing.assert_allclose(out, A.T @ g, rtol=1e-10, atol=1e-10)
+    slope = found.density.gradient(affine_draws(arrow, v[None])[0])
+    compiled = affine_density(arrow, native_density(found.density)).evaluator()(v)[1]
+    np.testing.assert_allclose(compiled, A.T @ slope, rtol=1e-9, atol=1e-9)
+
+
+def test_short_tails_tell_how_much_narrower_a_coordinate_is():
+    value, slope, *_ = to_value(SHORT_LOG, tails._WHERE_H_IS_LOG_2, 1.0, 1.0)
+    assert value == pytest.approx(2.0, rel=1e-14)
+    assert slope / value == pytest.approx(1.0 / tails._SHRUNK, rel=1e-14)
 
 
 def test_the_penalised_fit_is_a_maximum(density):

@@ -284,7 +284,8 @@ def test_what_was_integrated_out_is_drawn_from_its_conditional(name):
     kept = np.setdiff1d(np.arange(joint.size), free)
     np.testing.assert_array_equal(draws[:, kept], np.tile(x, (n, 1)))
     white = (draws[:, free] - mean) @ np.linalg.cholesky(precision)
-    # Means of n standard normal numbers, and of their products: standard errors 1 / sqrt(n), for squares sqrt(2 / n).
+    # Means of n standard normal numbers, of which one swings back a third of the other, and of their products: standard
+    # errors 1 / sqrt(2 n), and for squares sqrt(2.5 / n).
     assert np.abs(white.mean(axis=0)).max(initial=0.0) < 5 / np.sqrt(n)
     excess = white.T @ white / n - np.eye(len(free))
     assert np.abs(excess).max(initial=0.0) < 5 * np.sqrt(2 / n)
@@ -301,10 +302,19 @@ def test_draws_depend_on_the_seed_and_on_their_own_row():
     np.testing.assert_array_equal(x, before)
 
 
-@pytest.mark.parametrize("formula", ["normal ~ x0 + (1 + x0 | a)", "normal ~ x0 + (1 | a) + (1 | c)"])
-def test_one_draw_swings_back_a_third_of_the_other(formula):
+SERIES = {
+    "one term": ("normal ~ x0 + (1 + x0 | a)", {}),
+    "crossed": ("normal ~ x0 + (1 | a) + (1 | c)", {}),
+    "leaves": ("normal ~ x0 + (1 + x0 | a) + (1 | a:b)", {}),
+    "held coefficients": ("normal ~ x0 + (1 + x0 | a)", {"priors": {"x0": Prior("StudentT", nu=4, sigma=2)}}),
+}
+
+
+@pytest.mark.parametrize("name", SERIES)
+def test_one_draw_swings_back_a_third_of_the_other(name):
     """Standard normal numbers behind the draws: an autoregressive series that is stationary from its first on."""
-    joint, marginal = build(formula)
+    formula, options = SERIES[name]
+    joint, marginal = build(formula, **options)
     x = random_theta(marginal)
     free, mean, precision, _ = conditional(joint, marginal, x)
     root, n = np.linalg.cholesky(precision), 30
@@ -314,6 +324,8 @@ def test_one_draw_swings_back_a_third_of_the_other(formula):
         products = (series[:, lag:] * series[:, : n - lag]).mean(axis=(0, 2))
         # Of products of two standard normal numbers with correlation r: variance 1 + r^2, a mean over `pairs` of them.
         assert np.abs(products - expected).max() < 5 * np.sqrt((1 + expected**2) / pairs)
+        # All positions together, which correlate by a little: half the draws are worth a whole one.
+        assert abs(products.mean() - expected) < 5 * np.sqrt(2 * (1 + expected**2) / (pairs * len(products)))
     assert np.abs(series.mean(axis=(0, 2))).max() < 5 / np.sqrt(pairs)
 
 
