@@ -189,9 +189,7 @@ def r_draws(values: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], np.nd
 def run(problem: Sampling, package: str, seed: int, arguments: argparse.Namespace) -> dict[str, Any]:
     """Run one package on one problem; return its row of the csv."""
     before = load()
-    if package.startswith("bambi") and problem.absent:
-        found: dict[str, Any] = {"status": f"not available: {problem.absent}"}
-    elif package == "rstanarm":
+    if package == "rstanarm":
         found = run_r(problem, seed, arguments.draws, arguments.limit)
     else:
         found = run_python(problem, package, seed, arguments.draws, arguments.limit, not arguments.no_warm)
@@ -226,8 +224,10 @@ def chosen(arguments: argparse.Namespace) -> list[tuple[str, str, int]]:
     pairs = [(k, p) for k in arguments.problems for p in arguments.packages]
     if arguments.only:
         pairs = [(k, p) for k, _, p in (text.partition("/") for text in arguments.only)]
-    # The PyMC graph stands in where Bambi cannot have the model.
+    # The PyMC graph stands in where Bambi cannot have the model, and nowhere else.
     pairs = [(k, p) for k, p in pairs if bool(sampling(k).absent) == p.startswith("graph") or "-" not in p]
+    if not pairs:
+        sys.exit("nothing to run: graph-* is for models that Bambi cannot have, bambi-* for the others")
     return [(k, p, s) for key in dict(pairs) for s in range(1, arguments.rounds + 1) for k, p in pairs if k == key]
 
 

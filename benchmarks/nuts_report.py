@@ -41,30 +41,34 @@ HEADS = (
     "mean apart from ours, sd (MC errors)",
 )
 NOTES = """\
-2 chains on 2 cores, draws kept as the tables say, warm-up by each package's default. *Sampling*: without compilation
-or loading of compiled code; for Bambi what PyMC reports (with numpyro less what JAX reports of compiling), for
-rstanarm Stan's own time of the slower chain, for us everything from the penalised fit to draws on the natural scale,
-without the labels (as in the others). *From call*: data frame to posterior in a fresh process, caches on disk warm,
-imports done. *Process*: the same from the start of the process. *Peak MB*: resident memory beyond the imports; in
-parentheses the peak of the largest process beside it (PyMC and Stan run chains in processes of their own), as a
+2 chains on 2 cores, draws kept as the tables say, warm-up by each package's default (1000 iterations; ours 200,
+PyMC's call of nutpie on a graph 400). *Sampling*: without compilation or loading of compiled code; for Bambi and the
+PyMC graph what PyMC reports (with numpyro less what JAX reports of compiling; with nutpie its labelled tree is in
+it), for rstanarm Stan's own time of the slower chain, for us all of `sample()`, from the penalised fit to the
+labelled tree, the second call of a process. *From call*: data frame to posterior in a fresh process, caches on disk
+warm, imports done. *Process*: the same from the start of the process. *Peak MB*: resident memory beyond the imports;
+in parentheses the peak of the largest process beside it (PyMC and Stan run chains in processes of their own), as a
 whole. *ESS*: smallest bulk effective size over coefficients and standard deviations (sigma included); then of their
 tails, and in bulk over group effects. *R-hat*: largest of all parameters. *ESS/s*: per second of sampling, warm-up
 included. *Mean apart*: largest difference of a posterior mean from ours over coefficients, standard deviations and
 correlations, in posterior standard deviations, and in Monte Carlo standard errors of the difference (above 4 marked
-!).
+!), of the first round.
 
-Bambi's and our log densities are the same function (`nuts.py --check`). rstanarm's prior of standard deviations is not
-HalfNormal: decov(shape = 1) makes each exponential, here with HalfNormal's mean, in gaussian models in units of sigma;
-with several effects of one factor it splits their total variance. Its means therefore part from ours where data say
-little about a standard deviation. It tunes to an acceptance of 0.95, the others to 0.8. Chains differ by seed, and a
-busy machine slows all: see the load in the csv.
+Bambi's and our log densities are the same function (`nuts.py --check`). rstanarm's prior of standard deviations is
+not HalfNormal: decov(shape = 1) makes each exponential, here with HalfNormal's mean, in gaussian models in units of
+sigma; with several effects of one factor it splits their total variance. Its means therefore part from ours where
+data say little about a standard deviation. It tunes to an acceptance of 0.95, the others to 0.8. Chains differ by
+seed, and a busy machine slows all: see the load in the csv.
 
-Short problems are run in several rounds with seeds 1, 2, ..., packages taking turns: figures are medians over the
-rounds, R-hat and divergences the worst; a ratio is that of the medians, in brackets the smallest and largest of one
-round. The machine changes its speed by a factor of up to 2 by itself, for minutes at a time. Bambi has no correlated
-slopes: there our own `pm.Model` is sampled by PyMC's samplers, as it is (*PyMC graph*).
+Rounds have seeds 1, 2, ..., and packages take turns in them: figures are medians over the rounds that came to their
+end, R-hat and divergences the worst of one; a ratio is that of the medians, in brackets the smallest and largest of
+one round. *Tails*: our tail sizes per second over the best of theirs, whoever that is. The machine changes its speed
+by a factor of up to 2 by itself, for minutes at a time. Bambi has no correlated slopes: there our own `pm.Model` is
+sampled by PyMC's samplers, as it is (*PyMC graph*). The csv has the time of every run: ours, and the fastest of the
+others for salamander, cbpp and sleepstudy, were run once more an hour after the rest, when our labels were counted
+in; rstanarm had one round.
 
-In bulk our draws are worth more than independent ones, since one alternates with the next; their tails are not."""
+In bulk our draws may be worth more than independent ones, where one alternates with the next; their tails are not."""
 
 
 def done(row: Row | None) -> bool:
@@ -92,15 +96,19 @@ def _per_second(row: Row, size: str, seconds: str) -> float:
 
 
 def together(rows: Sequence[Row]) -> Row:
-    """Return medians over the rounds of one package, with the worst R-hat and all divergences."""
+    """Return medians over the rounds of one package, with the worst R-hat and most divergences."""
     good = [row for row in rows if done(row)]
     if not good:
         return rows[0]
-    medians = {n: statistics.median(float(r[n]) for r in good) for n in NUMBERS if all(r.get(n) for r in good)}
+    medians = {
+        n: statistics.median(float(r[n]) for r in good)
+        for n in NUMBERS
+        if all(r.get(n) not in (None, "") for r in good)
+    }
     speeds = {f.__name__: statistics.median(map(f, good)) for f in (speed, whole_speed, tail_speed)}
-    worst = {"r_hat": max(float(r["r_hat"]) for r in good), "divergences": sum(float(r["divergences"]) for r in good)}
+    worst = {"r_hat": max(float(r["r_hat"]) for r in good), "divergences": max(float(r["divergences"]) for r in good)}
     usual = min(good, key=lambda r: abs(float(r["ess"]) - medians["ess"]))
-    return {**good[0], **medians, **speeds, **worst, "ess_of": usual["ess_of"], "rounds": len(good)}
+    return {**good[0], **medians, **speeds, **worst, "ess_of": usual["ess_of"], "rounds": len(good), "of": len(rows)}
 
 
 def apart(row: Row, ours: Row | None) -> str:
@@ -129,7 +137,7 @@ def line(row: Row, ours: Row | None) -> str:
     cells = [
         label
         + ("" if float(row["draws"]) == 1000 else f" ({float(row['draws']):g} draws)")
-        + (f" ({row['rounds']} rounds)" if row["rounds"] > 1 else ""),
+        + (f" ({row['rounds']} of {row['of']} rounds)" if row["of"] > 1 else ""),
         f"{float(row['sampling_s']):.2f}",
         f"{float(row['call_s']):.2f}",
         f"{float(row['whole_s']):.1f}",
@@ -167,7 +175,7 @@ def summary(by_problem: Mapping[str, Mapping[str, Row]], rounds: Mapping[str, Ma
         "best of Bambi or PyMC graph",
         "its ESS/s",
         "ours over it",
-        "in the tails",
+        "tails, ours over the best",
         "ESS/s of the whole call, ours over the best",
         "shortest call of theirs over ours",
         "rstanarm, ESS/s",
@@ -234,8 +242,8 @@ def write_report(path: Path) -> None:
     """Write the tables beside the csv."""
     rows = read_rows(path)
     rounds: dict[str, dict[str, list[Row]]] = {}
-    for key, name, _seed in sorted(rows, key=lambda k: ([p.key for p in PROBLEMS].index(k[0]), [*LABELS].index(k[1]))):
-        rounds.setdefault(key, {}).setdefault(name, []).append(rows[key, name, _seed])
+    for (key, name, _), row in rows.items():  # written in order
+        rounds.setdefault(key, {}).setdefault(name, []).append(row)
     by_problem = {key: {name: together(found) for name, found in packages.items()} for key, packages in rounds.items()}
     dates = sorted(row["date"] for row in rows.values())
     lines = [
