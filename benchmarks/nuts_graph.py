@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 from memory import forget_peak, import_ours, resident
-from nuts_bambi import CHAINS, CORES, DEPTH, JaxCompilation
+from nuts_bambi import CHAINS, CORES, DEPTH, JaxCompilation, reported
 from nuts_figures import figures
 from nuts_ours import draws_of
 from nuts_problems import sampling
@@ -75,17 +75,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.warm:
         return {"warm": True}
     scalars, group = draws_of(model, stored(model, tree))
-    attributes = tree["posterior"].attrs
-    return {
-        "whole_s": whole,
-        "call_s": call,
-        "sampling_s": attributes["sampling_time"] - compiling.seconds,
-        "compile_s": compiling.seconds,
-        "memory_mb": memory,
-        "draws": arguments.draws,
-        "tune": int(attributes["tuning_steps"]),
-        **figures(scalars, group, tree["sample_stats"]["diverging"].values),
-    }
+    spent = {"whole_s": whole, "call_s": call, "memory_mb": memory, "draws": arguments.draws}
+    return spent | reported(tree, compiling) | figures(scalars, group, tree["sample_stats"]["diverging"].values)
 
 
 def main() -> None:

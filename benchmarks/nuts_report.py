@@ -60,13 +60,12 @@ sigma; with several effects of one factor it splits their total variance. Its me
 data say little about a standard deviation. It tunes to an acceptance of 0.95, the others to 0.8. Chains differ by
 seed, and a busy machine slows all: see the load in the csv.
 
-Rounds have seeds 1, 2, ..., and packages take turns in them: figures are medians over the rounds that came to their
+Rounds have seeds 1, 2, ..., and packages take turns in
+those that are run together (times above): figures are medians over the rounds that came to their
 end, R-hat and divergences the worst of one; a ratio is that of the medians, in brackets the smallest and largest of
 one round. *Tails*: our tail sizes per second over the best of theirs, whoever that is. The machine changes its speed
 by a factor of up to 2 by itself, for minutes at a time. Bambi has no correlated slopes: there our own `pm.Model` is
-sampled by PyMC's samplers, as it is (*PyMC graph*). The csv has the time of every run: ours, and the fastest of the
-others for salamander, cbpp and sleepstudy, were run once more an hour after the rest, when our labels were counted
-in; rstanarm had one round.
+sampled by PyMC's samplers, as it is (*PyMC graph*).
 
 In bulk our draws may be worth more than independent ones, where one alternates with the next; their tails are not."""
 
@@ -238,6 +237,15 @@ def _r_versions() -> str:
     return found.stdout.strip() or "R without rstanarm"
 
 
+def when(rows: Iterable[Row]) -> str:
+    """Return when each package was run: what was run apart from the others was run on another mood of the machine."""
+    dates: dict[str, list[str]] = {}
+    for row in rows:
+        dates.setdefault(row["package"], []).append(row["date"])
+    spans = [f"{LABELS[name]} {min(dates[name])} to {max(dates[name])}" for name in LABELS if name in dates]
+    return f"Runs (UTC; the time at which each ended is in the csv): {'; '.join(spans)}." if spans else "No runs."
+
+
 def write_report(path: Path) -> None:
     """Write the tables beside the csv."""
     rows = read_rows(path)
@@ -245,11 +253,10 @@ def write_report(path: Path) -> None:
     for (key, name, _), row in rows.items():  # written in order
         rounds.setdefault(key, {}).setdefault(name, []).append(row)
     by_problem = {key: {name: together(found) for name, found in packages.items()} for key, packages in rounds.items()}
-    dates = sorted(row["date"] for row in rows.values())
     lines = [
         "# Sampling side by side",
         "",
-        f"Written by `benchmarks/nuts.py`; runs of {dates[0][:10]} to {dates[-1][:10]}." if dates else "No runs.",
+        f"Written by `benchmarks/nuts.py`. {when(rows.values())}",
         "",
         *versions(),
         "",
